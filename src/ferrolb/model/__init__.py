@@ -1,0 +1,71 @@
+"""Values that all rooms share: names, addresses, pools, selectors, Services, verdicts.
+
+Only checked, frozen values live here, with the arithmetic that belongs to them. No API object
+(raw JSON stays in `kube`, `config`, `apimachinery`, `store` and `devserver`), no decision, no
+state.
+"""
+
+from ferrolb.model.address import (
+    BadAddress,
+    Family,
+    IPAddress,
+    IPNetwork,
+    RequestedAddress,
+    family_of,
+    is_buggy,
+    parse_address,
+    summarize_range,
+)
+from ferrolb.model.event import EventNote, EventType
+from ferrolb.model.json import Json, JsonArray, JsonObject
+from ferrolb.model.names import Namespace, NodeName, ObjectRef, PoolName, ServiceKey
+from ferrolb.model.pool import AddressEntry, Pool, PoolSet, ServiceAllocation
+from ferrolb.model.selector import LabelSelector, Operator, Requirement
+from ferrolb.model.service import (
+    Annotation,
+    Ingress,
+    IPFamilyPolicy,
+    Port,
+    Service,
+)
+from ferrolb.model.text import quote, quote_list
+from ferrolb.model.verdict import PoolVerdict, Reason, Verdict
+
+__all__ = [
+    "AddressEntry",
+    "Annotation",
+    "BadAddress",
+    "EventNote",
+    "EventType",
+    "Family",
+    "IPAddress",
+    "IPFamilyPolicy",
+    "IPNetwork",
+    "Ingress",
+    "Json",
+    "JsonArray",
+    "JsonObject",
+    "LabelSelector",
+    "Namespace",
+    "NodeName",
+    "ObjectRef",
+    "Operator",
+    "Pool",
+    "PoolName",
+    "PoolSet",
+    "PoolVerdict",
+    "Port",
+    "Reason",
+    "RequestedAddress",
+    "Requirement",
+    "Service",
+    "ServiceAllocation",
+    "ServiceKey",
+    "Verdict",
+    "family_of",
+    "is_buggy",
+    "parse_address",
+    "quote",
+    "quote_list",
+    "summarize_range",
+]

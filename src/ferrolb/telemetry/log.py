@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Logger: TypeAlias = FilteringBoundLogger
 
-_NONE: Final = logging.CRITICAL + 1
+_NONE: Final = logging.CRITICAL
 LOG_LEVELS: Final[dict[str, int]] = {
     "all": logging.DEBUG,
     "debug": logging.DEBUG,

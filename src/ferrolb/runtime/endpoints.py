@@ -1,0 +1,137 @@
+"""The HTTP endpoints of a program: liveness, readiness, metrics.
+
+They are served from the program's own event loop on purpose: a loop that hangs answers no probe,
+and that is the one condition in which a restart helps (C-28). An API outage is not: `Health` stays
+ready through it.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from typing_extensions import override
+
+from ferrolb.runtime.program import StartupError
+from ferrolb.telemetry import render
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+_MAX_CONNECTIONS: Final = 64
+"""Open requests at once; kubelet and one scraper need three. Raising it only helps a stranger."""
+_KEEP_ALIVE_S: Final = 5
+_STOP_S: Final = 1
+"""Seconds that open requests are given when the program stops."""
+
+
+class Health:
+    """What `/readyz` says: not ready until the first sync is through, ready ever after (C-28)."""
+
+    def __init__(self) -> None:
+        self._waiting_for: dict[str, None] = {}
+        self._is_started = False
+
+    def wait_for(self, step: str) -> None:
+        """Name a step of the start that must be through before the program is ready."""
+        self._waiting_for[step] = None
+
+    def done(self, step: str) -> None:
+        """Mark a step as through; later calls change nothing."""
+        self._waiting_for.pop(step, None)
+
+    def started(self) -> None:
+        """Say that every step has been named."""
+        self._is_started = True
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What readiness still waits for, in the order named."""
+        return tuple(self._waiting_for) if self._is_started else ("start", *self._waiting_for)
+
+
+def health_app(health: Health) -> Starlette:
+    """Return `/healthz`, `/livez` and `/readyz`, as plain text."""
+
+    async def live(_request: "Request") -> Response:
+        return PlainTextResponse("ok")
+
+    async def ready(_request: "Request") -> Response:
+        if health.missing:
+            text = "".join(f"waiting for {step}\n" for step in health.missing)
+            return PlainTextResponse(text, status_code=503)
+        return PlainTextResponse("ok")
+
+    return Starlette(
+        routes=[
+            Route("/healthz", live),
+            Route("/livez", live),
+            Route("/readyz", ready),
+        ]
+    )
+
+
+def metrics_app(registry: "CollectorRegistry") -> Starlette:
+    """Return `/metrics` for one registry."""
+
+    async def metrics(_request: "Request") -> Response:
+        body, content_type = render(registry)
+        return Response(body, media_type=content_type)
+
+    return Starlette(routes=[Route("/metrics", metrics)])
+
+
+def bind_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket; an empty host means every interface, both families.
+
+    Raises:
+        StartupError: the address cannot be bound.
+    """
+    try:
+        if not host and socket.has_dualstack_ipv6():
+            return socket.create_server(
+                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128
+            )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        text = f"cannot listen on {host or '*'}:{port}: {error.strerror}; choose another port"
+        raise StartupError(text) from error
+
+
+async def serve_http(app: "ASGIApp", listener: socket.socket) -> None:
+    """Serve `app` on `listener` until cancelled; then give open requests one second."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_STOP_S,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(task)
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the program."""
+
+    @contextlib.contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        """Change no signal handler."""
+        yield

@@ -37,7 +37,7 @@ class SchemaView:
     """
 
     raw: JsonObject
-    components: Mapping[str, JsonObject]
+    components: Mapping[str, JsonObject] = field(repr=False)
     _children: "dict[str, SchemaView]" = field(default_factory=dict, repr=False)
 
     @classmethod

@@ -1,22 +1,50 @@
-"""What an API server does to JSON objects: patches, schemas, selectors, tables, protobuf input.
+"""What an API server does to objects: patches, apply, schemas, selectors, tables.
 
-Functions on values only. Nothing here knows HTTP, stores objects, or says which kinds exist.
+Functions on JSON objects; none knows HTTP, storage, or which kinds are served. Requests, status
+codes and discovery belong to `devserver`, versions and watches to `store`.
 """
 
-from ferrolb.apimachinery.field_error import (
-    FieldError,
-    FieldErrorKind,
-    format_value,
-    join_errors,
+from ferrolb.apimachinery.errors import (
+    ApiMachineryError,
+    ApplyConflictError,
+    Conflict,
+    MalformedPatchError,
+    ManagedFieldsError,
+    PatchError,
+    SelectorError,
 )
+from ferrolb.apimachinery.field_error import FieldError, FieldErrorKind, join_errors
+from ferrolb.apimachinery.field_selectors import (
+    FieldLabels,
+    FieldSelector,
+    field_labels,
+    parse_field_selector,
+)
+from ferrolb.apimachinery.patch import json_patch, merge_patch
 from ferrolb.apimachinery.schema_view import ListType, MapType, SchemaView
+from ferrolb.apimachinery.selectors import parse_label_selector
+from ferrolb.apimachinery.strategic import strategic_patch
 
 __all__ = [
+    "ApiMachineryError",
+    "ApplyConflictError",
+    "Conflict",
     "FieldError",
     "FieldErrorKind",
+    "FieldLabels",
+    "FieldSelector",
     "ListType",
+    "MalformedPatchError",
+    "ManagedFieldsError",
     "MapType",
+    "PatchError",
     "SchemaView",
-    "format_value",
+    "SelectorError",
+    "field_labels",
     "join_errors",
+    "json_patch",
+    "merge_patch",
+    "parse_field_selector",
+    "parse_label_selector",
+    "strategic_patch",
 ]

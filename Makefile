@@ -1,0 +1,49 @@
+# FerroLB. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+KEEP ?=
+ARGS ?=
+
+.PHONY: help setup run test check bench schemas deploy lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install what the project needs into .venv (as root on Debian also missing system packages)
+
+$(STAMP): pyproject.toml requirements/dev.txt requirements/kubectl.txt scripts/setup.sh
+	scripts/setup.sh $(VENV)
+	@touch $@
+
+run: $(STAMP) ## the main job: API server, controller and the requirement's Services; KEEP=1 stays up
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferrolb demo $(if $(KEEP),--keep) $(ARGS)
+
+test: check ## every check and every test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test.sh $(ARGS)
+
+check: $(STAMP) ## format, lint, import contracts, types, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	$(BIN)/python scripts/generate_deploy.py --check
+
+bench: $(STAMP) ## measure; writes docs/benchmarks.md (takes minutes)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench $(ARGS)
+
+deploy: $(STAMP) ## write the generated files below deploy/
+	$(BIN)/python scripts/generate_deploy.py
+
+schemas: $(STAMP) ## make the built-in schemas of the dev API server again (needs Go)
+	$(BIN)/python scripts/generate_schemas.py
+
+lock: ## resolve the dependencies again into requirements/ (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --extra dev --no-emit-package ferrolb pyproject.toml -o requirements/dev.txt
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* .run dist build

@@ -1,0 +1,112 @@
+"""Walk through the steps: apply, wait, show, say what is to be seen, and check it."""
+
+import importlib.resources
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ferrolb.demo.cluster import Cluster, DemoError, running_cluster
+from ferrolb.demo.steps import FINAL_DESCRIBE, STEPS, Step
+
+_STEP_DEADLINE_S: Final = 10.0
+"""Seconds until a step must show its result; it takes a few hundredths of one."""
+_POLL_S: Final = 0.05
+
+Say = Callable[[str], None]
+
+
+def run_demo(*, keep: bool, say: Say) -> None:
+    """Run the main job; with `keep` stay up until interrupted.
+
+    Args:
+        keep: leave the cluster running at the end and say how to use it.
+        say: prints one piece of text, without a line break of its own.
+
+    Raises:
+        DemoError: a program did not start, or a Service did not get what it must.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ferrolb-") as name, running_cluster(Path(name)) as up:
+        say(f"API server and controller are up ({time.monotonic() - began:.1f} s).\n")
+        for number, step in enumerate(STEPS, start=1):
+            _show(up, step, heading=f"{number}. {step.title}", say=say)
+        _show_all(up, say)
+        say(f"\nEvery Service got what it must, in {time.monotonic() - began:.1f} s.\n")
+        if keep:
+            _stay(up, say)
+
+
+def _show(up: Cluster, step: Step, *, heading: str, say: Say) -> None:
+    say(f"\n== {heading}\n{step.says}\n\n")
+    with importlib.resources.as_file(
+        importlib.resources.files("ferrolb.demo").joinpath("manifests", step.manifest)
+    ) as manifest:
+        say(f"$ kubectl apply -f {step.manifest}\n")
+        say(up.kubectl("apply", "-f", str(manifest)))
+    for service, address in step.addresses:
+        _await_address(up, service, address)
+    for service, message in step.refused:
+        _await_refusal(up, service, message)
+    names = [service for service, _ in (*step.addresses, *step.refused)]
+    if names:
+        say(f"\n$ kubectl get service {' '.join(names)}\n")
+        say(up.kubectl("get", "service", *names))
+    if step.describe:
+        _describe(up, step.describe, say)
+
+
+def _show_all(up: Cluster, say: Say) -> None:
+    say("\n== 33.9.5 The result\n\n$ kubectl get svc -A\n")
+    say(up.kubectl("get", "svc", "-A"))
+    _describe(up, FINAL_DESCRIBE, say)
+    say("\n$ kubectl get ipaddresspools -n metallb-system\n")
+    say(up.kubectl("get", "ipaddresspools", "-n", "metallb-system"))
+
+
+def _describe(up: Cluster, service: str, say: Say) -> None:
+    say(f"\n$ kubectl describe service {service}\n")
+    say(up.kubectl("describe", "service", service))
+
+
+def _await_address(up: Cluster, service: str, address: str) -> None:
+    up.kubectl(
+        "wait",
+        f"service/{service}",
+        "--for=jsonpath={.status.loadBalancer.ingress[0].ip}",
+        f"--timeout={_STEP_DEADLINE_S:.0f}s",
+    )
+    given = up.kubectl(
+        "get", "service", service, "-o", "jsonpath={.status.loadBalancer.ingress[*].ip}"
+    )
+    if given != address:
+        raise DemoError(f"service {service} has {given or 'no address'}, expected {address}")
+
+
+def _await_refusal(up: Cluster, service: str, message: str) -> None:
+    deadline = time.monotonic() + _STEP_DEADLINE_S
+    selector = f"involvedObject.name={service},reason=AllocationFailed,type=Warning"
+    while time.monotonic() < deadline:
+        listed = json.loads(up.kubectl("get", "events", "-o=json", f"--field-selector={selector}"))
+        if any(event["message"] == message for event in listed["items"]):
+            return
+        time.sleep(_POLL_S)
+    raise DemoError(f"service {service} has no AllocationFailed event that says: {message}")
+
+
+def _stay(up: Cluster, say: Say) -> None:
+    say(
+        "\nThe cluster stays up. In another terminal:\n\n"
+        f"  export KUBECONFIG={up.kubeconfig}\n"
+        "  kubectl get svc -A --watch\n"
+        "  kubectl annotate svc any-address metallb.io/address-pool=on-request\n\n"
+        f"Logs are in {up.folder}. Press Ctrl-C to end it.\n"
+    )
+    try:
+        while True:
+            up.check()
+            time.sleep(1)
+    except KeyboardInterrupt:
+        say("\n")

@@ -32,12 +32,15 @@ class MapType(StrEnum):
 class SchemaView:
     """One node of an OpenAPI v3 schema, with `$ref` and a sole `allOf` reference followed.
 
-    `raw` is the node after following, keywords beside a reference laid over its target. Views are
-    made once a node and kept, so that walking the same schema again costs a dictionary look-up.
+    `raw` is the node after following, keywords beside a reference laid over its target.
+    `is_builtin` tells that it belongs to a component: custom resources' own schemas have no
+    references, so those nodes are the API's own types, ObjectMeta for instance. Views are made
+    once a node and kept, so that walking the same schema again costs a dictionary look-up.
     """
 
     raw: JsonObject
     components: Mapping[str, JsonObject] = field(repr=False)
+    is_builtin: bool = False
     _children: "dict[str, SchemaView]" = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -46,7 +49,7 @@ class SchemaView:
     ) -> "SchemaView":
         """Return the view of `schema`, whose references name `components`."""
         known = {} if components is None else components
-        return cls(_follow(schema, known), known)
+        return cls(_follow(schema, known), known, _reference(schema) is not None)
 
     @property
     def type(self) -> str:
@@ -104,6 +107,15 @@ class SchemaView:
         """Whether null is a value here."""
         return self.raw.get("nullable") is True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the API's own type takes any content: raw extensions, managed field sets."""
+        return self.is_builtin and not (
+            self.raw.get("properties")
+            or self.raw.get("additionalProperties")
+            or self.raw.get("items")
+        )
+
     def property(self, name: str) -> "SchemaView | None":
         """Return the schema of the declared property `name`."""
         return self._child_in("properties", name)
@@ -150,7 +162,8 @@ class SchemaView:
             return known
         if not isinstance(schema, dict):
             return None
-        made = SchemaView(_follow(schema, self.components), self.components)
+        is_builtin = self.is_builtin or _reference(schema) is not None
+        made = SchemaView(_follow(schema, self.components), self.components, is_builtin)
         # Only keys that the schema has get here, so what clients send cannot make it grow.
         self._children[key] = made
         return made

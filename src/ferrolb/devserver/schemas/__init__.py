@@ -45,8 +45,7 @@ def schema_for(group: str, version: str, kind: str) -> SchemaView:
 
 @functools.cache
 def _view(name: str) -> SchemaView:
-    components = builtin_components()
-    return SchemaView.of(components[name], components)
+    return SchemaView.of({"$ref": f"#/components/schemas/{name}"}, builtin_components())
 
 
 @functools.cache

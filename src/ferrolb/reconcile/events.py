@@ -215,7 +215,7 @@ class EventAggregator:
         return self._enqueue(entry)
 
     def take(self) -> EventWrite | None:
-        """Return the next event to write; `on_written` or `on_dropped` must follow."""
+        """Return the next event to write; one of the three `on_` methods below must follow."""
         if not self._pending:
             return None
         key, entry = self._pending.popitem(last=False)
@@ -241,6 +241,12 @@ class EventAggregator:
     def on_dropped(self, key: EventKey) -> None:
         """The write was given up; a later event like it takes the count along."""
         self._requeue(self._in_flight.pop(key))
+
+    def on_interrupted(self, key: EventKey) -> None:
+        """Nobody knows how the write ended; `take` gives it out again."""
+        entry = self._in_flight.pop(key)
+        entry.is_dirty = True
+        self._requeue(entry)
 
     def hold(self, key: Hashable, subject: EventSubject, note: EventNote, *, now: float) -> bool:
         """Say the event again and again until `release(key)`; it has just been recorded.

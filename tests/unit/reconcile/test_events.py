@@ -155,6 +155,13 @@ def test_a_repeat_during_a_write_that_is_given_up_is_tried(driver: Driver) -> No
     assert (again.is_new, again.count) == (True, 2)
 
 
+def test_an_interrupted_write_is_given_out_again(driver: Driver) -> None:
+    driver.record(warning())
+    write = driver.take()
+    driver.machine.on_interrupted(write.key)
+    assert driver.take() == write
+
+
 def test_writes_leave_in_the_order_in_which_they_were_recorded(driver: Driver) -> None:
     notes = [warning("b"), normal("a"), warning("c")]
     for note in notes:

@@ -5,7 +5,9 @@ codes and discovery belong to `devserver`, versions and watches to `store`.
 """
 
 from ferrolb.apimachinery.ages import human_duration
+from ferrolb.apimachinery.cel import RuleSet, compile_rules, validate_resource
 from ferrolb.apimachinery.columns import Column, TableFormat, table_format
+from ferrolb.apimachinery.decoding import cannot_handle, decode_error, find_duplicate_fields
 from ferrolb.apimachinery.errors import (
     ApiMachineryError,
     ApplyConflictError,
@@ -15,7 +17,7 @@ from ferrolb.apimachinery.errors import (
     PatchError,
     SelectorError,
 )
-from ferrolb.apimachinery.field_error import FieldError, FieldErrorKind, join_errors
+from ferrolb.apimachinery.field_error import FieldError, FieldErrorKind, format_value, join_errors
 from ferrolb.apimachinery.field_selectors import (
     FieldLabels,
     FieldSelector,
@@ -24,10 +26,19 @@ from ferrolb.apimachinery.field_selectors import (
 )
 from ferrolb.apimachinery.jsonpath import JsonPath, JsonPathError
 from ferrolb.apimachinery.patch import json_patch, merge_patch
+from ferrolb.apimachinery.schema import (
+    apply_defaults,
+    custom_resource_schema,
+    prune,
+    strict_error_text,
+    strict_errors,
+)
 from ferrolb.apimachinery.schema_view import ListType, MapType, SchemaView
 from ferrolb.apimachinery.selectors import parse_label_selector
 from ferrolb.apimachinery.strategic import strategic_patch
+from ferrolb.apimachinery.structural import check_structural
 from ferrolb.apimachinery.tables import IncludeObject, custom_format, partial_metadata, table
+from ferrolb.apimachinery.validation import validate
 
 __all__ = [
     "ApiMachineryError",
@@ -46,11 +57,20 @@ __all__ = [
     "ManagedFieldsError",
     "MapType",
     "PatchError",
+    "RuleSet",
     "SchemaView",
     "SelectorError",
     "TableFormat",
+    "apply_defaults",
+    "cannot_handle",
+    "check_structural",
+    "compile_rules",
     "custom_format",
+    "custom_resource_schema",
+    "decode_error",
     "field_labels",
+    "find_duplicate_fields",
+    "format_value",
     "human_duration",
     "join_errors",
     "json_patch",
@@ -58,7 +78,12 @@ __all__ = [
     "parse_field_selector",
     "parse_label_selector",
     "partial_metadata",
+    "prune",
     "strategic_patch",
+    "strict_error_text",
+    "strict_errors",
     "table",
     "table_format",
+    "validate",
+    "validate_resource",
 ]

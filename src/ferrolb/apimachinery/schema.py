@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from ferrolb.apimachinery.document import copy_json
+from ferrolb.apimachinery.schema_walk import join_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ def apply_defaults(obj: "JsonObject", schema: "SchemaView") -> "JsonObject":
 def _prune(value: "Json", schema: "SchemaView | None", path: str, unknown: list[str]) -> "Json":
     if isinstance(value, dict):
         if schema is None:
-            unknown.extend(_join(path, key) for key in value)
+            unknown.extend(join_path(path, key) for key in value)
             return {}
         return _prune_object(value, schema, path, unknown)
     if isinstance(value, list):
@@ -91,22 +92,20 @@ def _prune_object(
         return value
     pruned: JsonObject = {}
     for key, item in value.items():
+        if item is None and schema.is_builtin and schema.property(key) is not None:
+            continue  # the API's own types do not tell null from a field that is not there
         if schema.embedded_resource and key in _IDENTITY_FIELDS:
             pruned[key] = item
         elif (known := schema.member(key)) is not None:
-            pruned[key] = _prune(item, known, _join(path, key), unknown)
+            pruned[key] = _prune(item, known, join_path(path, key), unknown)
         elif schema.preserve_unknown:
             pruned[key] = item
         elif schema.raw.get("additionalProperties"):
             # A bare `true` allows any key, but says nothing of fields below.
-            pruned[key] = _prune(item, None, _join(path, key), unknown)
+            pruned[key] = _prune(item, None, join_path(path, key), unknown)
         else:
-            unknown.append(_join(path, key))
+            unknown.append(join_path(path, key))
     return pruned
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
 
 
 def _default(value: "Json", schema: "SchemaView | None") -> "Json":

@@ -33,13 +33,15 @@ class SchemaView:
     """One node of an OpenAPI v3 schema, with `$ref` and a sole `allOf` reference followed.
 
     `raw` is the node after following, keywords beside a reference laid over its target.
-    `is_builtin` tells that it belongs to a component: custom resources' own schemas have no
-    references, so those nodes are the API's own types, ObjectMeta for instance. Views are made
-    once a node and kept, so that walking the same schema again costs a dictionary look-up.
+    `component` is the target's name, and `is_builtin` tells that the node belongs to one: custom
+    resources' own schemas have no references, so those nodes are the API's own types, ObjectMeta
+    for instance. Views are made once a node and kept, so that walking the same schema again costs
+    a dictionary look-up.
     """
 
     raw: JsonObject
     components: Mapping[str, JsonObject] = field(repr=False)
+    component: str = ""
     is_builtin: bool = False
     _children: "dict[str, SchemaView]" = field(default_factory=dict, repr=False)
 
@@ -49,7 +51,8 @@ class SchemaView:
     ) -> "SchemaView":
         """Return the view of `schema`, whose references name `components`."""
         known = {} if components is None else components
-        return cls(_follow(schema, known), known, _reference(schema) is not None)
+        raw, component = _follow(schema, known)
+        return cls(raw, known, component, bool(component))
 
     @property
     def type(self) -> str:
@@ -110,10 +113,10 @@ class SchemaView:
     @property
     def is_open(self) -> bool:
         """Whether the API's own type takes any content: raw extensions, managed field sets."""
-        return self.is_builtin and not (
-            self.raw.get("properties")
-            or self.raw.get("additionalProperties")
-            or self.raw.get("items")
+        return (
+            self.is_builtin
+            and self.type in {"", "object"}
+            and not (self.raw.get("properties") or self.raw.get("additionalProperties"))
         )
 
     def property(self, name: str) -> "SchemaView | None":
@@ -162,8 +165,8 @@ class SchemaView:
             return known
         if not isinstance(schema, dict):
             return None
-        is_builtin = self.is_builtin or _reference(schema) is not None
-        made = SchemaView(_follow(schema, self.components), self.components, is_builtin)
+        raw, component = _follow(schema, self.components)
+        made = SchemaView(raw, self.components, component, self.is_builtin or bool(component))
         # Only keys that the schema has get here, so what clients send cannot make it grow.
         self._children[key] = made
         return made
@@ -176,17 +179,18 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _follow(schema: JsonObject, components: Mapping[str, JsonObject]) -> JsonObject:
+def _follow(schema: JsonObject, components: Mapping[str, JsonObject]) -> tuple[JsonObject, str]:
+    """Return the schema after all references, and the name of the last one."""
+    component = ""
     for _ in range(MAX_REFERENCE_HOPS):
         name = _reference(schema)
         if name is None:
-            return schema
-        target = components.get(name)
-        if target is None:
-            return {}
+            return schema, component
+        component = name
+        target = components.get(name, {})
         beside = {key: value for key, value in schema.items() if key not in {"$ref", "allOf"}}
         schema = {**target, **beside}
-    return {}
+    return {}, component
 
 
 def _reference(schema: JsonObject) -> str | None:

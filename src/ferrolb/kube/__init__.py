@@ -6,6 +6,15 @@ speaker and the controller use this room alike. Times are the event loop's.
 """
 
 from ferrolb.kube.access import Access, load_access
+from ferrolb.kube.cache import (
+    ApiObject,
+    Cache,
+    Change,
+    ObjectKey,
+    Origin,
+    key_of,
+    version_of,
+)
 from ferrolb.kube.client import (
     USER_AGENT,
     ApiClient,
@@ -44,6 +53,8 @@ from ferrolb.kube.objects import (
     decode_raw,
     decode_service,
 )
+from ferrolb.kube.queue import QueueDriver, QueueObserver, RequeueAfter
+from ferrolb.kube.reflector import Reflector, ReflectorObserver, ReflectorOptions
 from ferrolb.kube.resource import (
     ADDRESS_POOLS,
     BFD_PROFILES,
@@ -97,9 +108,12 @@ __all__ = [
     "AlreadyExistsError",
     "ApiClient",
     "ApiError",
+    "ApiObject",
     "ApiPath",
     "BadAnswerError",
     "BadRequestError",
+    "Cache",
+    "Change",
     "ClientSettings",
     "ConfigError",
     "ConflictError",
@@ -110,9 +124,17 @@ __all__ = [
     "ListOptions",
     "NamespaceObject",
     "NotFoundError",
+    "ObjectKey",
     "ObjectMeta",
+    "Origin",
     "PatchType",
+    "QueueDriver",
+    "QueueObserver",
     "RawObject",
+    "Reflector",
+    "ReflectorObserver",
+    "ReflectorOptions",
+    "RequeueAfter",
     "Resource",
     "ServerError",
     "ServiceObject",
@@ -126,7 +148,9 @@ __all__ = [
     "decode_namespace",
     "decode_raw",
     "decode_service",
+    "key_of",
     "load_access",
     "parse_object",
     "service_from",
+    "version_of",
 ]

@@ -25,6 +25,12 @@ from ferrolb.kube.client import (
     connect,
     parse_object,
 )
+from ferrolb.kube.configuration_state import (
+    ConditionReason,
+    ConfigurationState,
+    Finding,
+    StateIdentity,
+)
 from ferrolb.kube.convert import allocated_from, service_from
 from ferrolb.kube.errors import (
     AlreadyExistsError,
@@ -54,6 +60,7 @@ from ferrolb.kube.objects import (
     decode_service,
 )
 from ferrolb.kube.queue import QueueDriver, QueueObserver, RequeueAfter
+from ferrolb.kube.recorder import EventRecorder, RecorderSettings
 from ferrolb.kube.reflector import Reflector, ReflectorObserver, ReflectorOptions
 from ferrolb.kube.resource import (
     ADDRESS_POOLS,
@@ -80,6 +87,7 @@ from ferrolb.kube.resource import (
     ApiPath,
     Resource,
 )
+from ferrolb.kube.status import PoolCounters, StatusWriter
 
 __all__ = [
     "ADDRESS_POOLS",
@@ -115,8 +123,12 @@ __all__ = [
     "Cache",
     "Change",
     "ClientSettings",
+    "ConditionReason",
     "ConfigError",
+    "ConfigurationState",
     "ConflictError",
+    "EventRecorder",
+    "Finding",
     "ForbiddenError",
     "GoneError",
     "InvalidError",
@@ -128,9 +140,11 @@ __all__ = [
     "ObjectMeta",
     "Origin",
     "PatchType",
+    "PoolCounters",
     "QueueDriver",
     "QueueObserver",
     "RawObject",
+    "RecorderSettings",
     "Reflector",
     "ReflectorObserver",
     "ReflectorOptions",
@@ -139,6 +153,8 @@ __all__ = [
     "ServerError",
     "ServiceObject",
     "SilentError",
+    "StateIdentity",
+    "StatusWriter",
     "TooManyRequestsError",
     "UnauthorizedError",
     "UnreachableError",

@@ -1,0 +1,110 @@
+"""The pool reconciler: the configuration as a whole, put in force, errors reported."""
+
+from typing import TYPE_CHECKING
+
+from ferrolb.config import (
+    AcceptedPools,
+    PoolConfig,
+    PoolObjects,
+    parse_pools,
+)
+from ferrolb.model import Namespace
+from ferrolb.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from ferrolb.controller.signals import Signals
+    from ferrolb.controller.state import OwnState
+    from ferrolb.controller.watches import Watches
+    from ferrolb.converge import Engine
+    from ferrolb.kube import Cache, RawObject, RequeueAfter
+    from ferrolb.model import Json
+    from ferrolb.telemetry import ClientMetrics
+
+
+class PoolReconciler:
+    """Parses pools, communities and namespaces together, and hands the result to the engine.
+
+    An invalid object counts as it was last accepted and the others apply (C-17); what is wrong is
+    reported, never retried: the next change of any object is the next try.
+    """
+
+    def __init__(
+        self,
+        *,
+        watches: "Watches",
+        engine: "Engine",
+        state: "OwnState",
+        metrics: "ClientMetrics",
+        signals: "Signals",
+    ) -> None:
+        self._watches = watches
+        self._engine = engine
+        self._state = state
+        self._metrics = metrics
+        self._signals = signals
+        self._accepted = AcceptedPools()
+        self._errors: tuple[str, ...] = ()
+        self._log = get_logger(controller="PoolReconciler")
+
+    async def reconcile(self, _key: str) -> "RequeueAfter | None":
+        """Make one pass; only a failure to report is raised, and the pass repeated later."""
+        config = self.load()
+        await self._state.report(config.errors)
+        return None
+
+    def load(self) -> PoolConfig:
+        """Put the configuration that the caches hold in force."""
+        self._metrics.updates.inc()
+        config = parse_pools(self._objects(), accepted=self._accepted)
+        self._accepted = config.accepted
+        concerned = self._engine.set_pools(config.pools)
+        self._signals.pools_touched(self._engine.pools_touched())
+        self._signals.wake(sorted(concerned))
+        self._metrics.config_stale.set(0 if config.is_valid else 1)
+        if config.is_valid:
+            self._metrics.config_loaded.set(1)
+        self._log_change(config)
+        return config
+
+    def _objects(self) -> PoolObjects:
+        watches = self._watches
+        return PoolObjects(
+            pools=_contents(watches.pools),
+            legacy_pools=_contents(watches.legacy_pools),
+            communities=_contents(watches.communities),
+            namespaces={
+                Namespace(obj.metadata.name): obj.metadata.labels or {}
+                for obj in watches.namespaces.values()
+            },
+        )
+
+    def _log_change(self, config: PoolConfig) -> None:
+        errors = tuple(error.message for error in config.errors)
+        if errors == self._errors:
+            return
+        self._errors = errors
+        for error in config.errors:
+            self._metrics.update_errors.inc()
+            self._log.error(
+                "configuration error",
+                object=str(error.object),
+                path=error.path,
+                error=error.message,
+            )
+        if not errors:
+            self._log.info("configuration loaded", _event="configLoaded")
+
+
+def _contents(cache: "Cache[RawObject]") -> "list[Json]":
+    """Return every object; one that cannot be read stands as an object without anything valid."""
+    unreadable: list[Json] = [
+        {"metadata": {"namespace": key.namespace, "name": key.name}} for key in cache.unreadable
+    ]
+    return [
+        *(
+            obj.content
+            for key, obj in zip(cache.keys(), cache.values(), strict=True)
+            if key not in cache.unreadable
+        ),
+        *unreadable,
+    ]

@@ -1,0 +1,72 @@
+"""The controller's own ConfigurationState: whether the pools are valid, and why not (6.5)."""
+
+from typing import TYPE_CHECKING, Final
+
+from ferrolb.kube import (
+    PODS,
+    ConfigurationState,
+    Finding,
+    NotFoundError,
+    StateIdentity,
+    parse_object,
+)
+from ferrolb.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ferrolb.config import ConfigError
+    from ferrolb.controller.options import ControllerOptions
+    from ferrolb.kube import ApiClient, Change, RawObject
+
+STATE_NAME: Final = "controller"
+"""Name of the object; the speakers' are `speaker-<node>`."""
+
+_REPORTER: Final = "poolReconciler"
+
+
+class OwnState:
+    """Reports what the pool reconciler found; the object goes with the own Pod, if there is one."""
+
+    def __init__(self, client: "ApiClient", options: "ControllerOptions") -> None:
+        self._client = client
+        self._options = options
+        self._state: ConfigurationState | None = None
+
+    async def report(self, errors: "Sequence[ConfigError]") -> None:
+        """Make the object say that the configuration is valid, or list its errors.
+
+        Raises:
+            ApiError: the API failed; report again.
+        """
+        if self._state is None:
+            identity = StateIdentity.for_controller(
+                self._options.namespace,
+                owner_name=self._options.pod_name,
+                owner_uid=await self._pod_uid(),
+            )
+            self._state = ConfigurationState(self._client, identity)
+        finding = Finding()
+        if errors:
+            finding = Finding.configuration_error("\n".join(error.message for error in errors))
+        await self._state.report(_REPORTER, finding)
+
+    def on_change(self, change: "Change[RawObject]", report_again: "Callable[[], None]") -> None:
+        """Report again when the object came or went; changes of it are somebody's business."""
+        if change.old is not None and change.new is not None:
+            return
+        if self._state is not None:
+            self._state.forget()
+        report_again()
+
+    async def _pod_uid(self) -> str:
+        name = self._options.pod_name
+        if not name:
+            return ""
+        try:
+            answer = await self._client.get(PODS.path(self._options.namespace, name))
+        except NotFoundError:
+            get_logger().warning("own pod does not exist, its objects get no owner", pod=name)
+            return ""
+        metadata = parse_object(answer).get("metadata")
+        return str(metadata.get("uid", "")) if isinstance(metadata, dict) else ""

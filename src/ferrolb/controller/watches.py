@@ -1,0 +1,117 @@
+"""What the controller watches: one cache and one reflector a resource."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from ferrolb.controller.state import STATE_NAME
+from ferrolb.kube import (
+    ADDRESS_POOLS,
+    COMMUNITIES,
+    CONFIGURATION_STATES,
+    IP_ADDRESS_POOLS,
+    NAMESPACES,
+    SERVICES,
+    ApiObject,
+    Cache,
+    NamespaceObject,
+    RawObject,
+    Reflector,
+    ReflectorOptions,
+    ServiceObject,
+    decode_namespace,
+    decode_raw,
+    decode_service,
+)
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from ferrolb.kube import ApiClient, Resource
+    from ferrolb.telemetry import ClientMetrics
+
+T = TypeVar("T", bound=ApiObject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watches:
+    """The caches; custom resources only of the own namespace."""
+
+    services: Cache[ServiceObject] = field(default_factory=Cache)
+    namespaces: Cache[NamespaceObject] = field(default_factory=Cache)
+    pools: Cache[RawObject] = field(default_factory=Cache)
+    legacy_pools: Cache[RawObject] = field(default_factory=Cache)
+    """AddressPools; its resource may be absent or not allowed, and is then empty (C-17)."""
+    communities: Cache[RawObject] = field(default_factory=Cache)
+    own_state: Cache[RawObject] = field(default_factory=Cache)
+    """The own ConfigurationState; waited for by nobody."""
+
+    def start(
+        self,
+        group: asyncio.TaskGroup,
+        client: "ApiClient",
+        *,
+        namespace: str,
+        metrics: "ClientMetrics",
+    ) -> None:
+        """Start every reflector in `group`."""
+        observer = _Observer(metrics)
+
+        def follow(
+            resource: "Resource",
+            cache: Cache[T],
+            decode: "Callable[[msgspec.Raw], T]",
+            options: ReflectorOptions,
+        ) -> None:
+            reflector = Reflector(
+                client, resource, cache, decode=decode, options=options, observer=observer
+            )
+            group.create_task(reflector.run(), name=f"reflector {resource.plural}")
+
+        everywhere = ReflectorOptions()
+        own = ReflectorOptions(namespace=namespace)
+        optional = ReflectorOptions(namespace=namespace, optional=True)
+        follow(SERVICES, self.services, decode_service, everywhere)
+        follow(NAMESPACES, self.namespaces, decode_namespace, everywhere)
+        follow(IP_ADDRESS_POOLS, self.pools, decode_raw, own)
+        follow(ADDRESS_POOLS, self.legacy_pools, decode_raw, optional)
+        follow(COMMUNITIES, self.communities, decode_raw, own)
+        state = ReflectorOptions(
+            namespace=namespace, field_selector=f"metadata.name={STATE_NAME}", optional=True
+        )
+        follow(CONFIGURATION_STATES, self.own_state, decode_raw, state)
+
+    async def synced(self, done: Callable[[str], None]) -> None:
+        """Wait until each cache holds a complete list; call `done` with the name of each."""
+
+        async def wait(name: str, event: asyncio.Event) -> None:
+            await event.wait()
+            done(name)
+
+        async with asyncio.TaskGroup() as group:
+            for name, event in self.steps().items():
+                group.create_task(wait(name, event))
+
+    def steps(self) -> dict[str, asyncio.Event]:
+        """Return, by name, what is set once that resource has been listed."""
+        return {
+            "services": self.services.synced,
+            "namespaces": self.namespaces.synced,
+            "ipaddresspools": self.pools.synced,
+            "addresspools": self.legacy_pools.synced,
+            "communities": self.communities.synced,
+        }
+
+
+class _Observer:
+    """Counts for the reflectors."""
+
+    def __init__(self, metrics: "ClientMetrics") -> None:
+        self._metrics = metrics
+
+    def relisted(self, resource: "Resource") -> None:
+        self._metrics.relists.labels(resource.plural).inc()
+
+    def undecodable(self, resource: "Resource") -> None:
+        self._metrics.undecodable.labels(resource.plural).inc()

@@ -51,6 +51,8 @@ class ObjectApi:
     """Looked at before anything is done."""
     before: Callable[[Seen], None] = lambda seen: None
     """Called before each request is served, to change objects under the client's feet."""
+    may_patch: bool = False
+    """What a SelfSubjectAccessReview is told."""
     port: int = 0
     version: int = 100
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -95,7 +97,7 @@ class ObjectApi:
 
     def _create(self, seen: Seen) -> tuple[int, Any]:
         if seen.path.endswith("accessreviews"):
-            return 201, {**seen.body, "status": {"allowed": False}}
+            return 201, {**seen.body, "status": {"allowed": self.may_patch}}
         path = f"{seen.path}/{seen.body['metadata']['name']}"
         if path in self.objects:
             return 409, status(Refusal(409, "AlreadyExists", "already exists"))

@@ -5,6 +5,7 @@ codes and discovery belong to `devserver`, versions and watches to `store`.
 """
 
 from ferrolb.apimachinery.ages import human_duration
+from ferrolb.apimachinery.apply import Writer, apply, track_update
 from ferrolb.apimachinery.cel import RuleSet, compile_rules, validate_resource
 from ferrolb.apimachinery.columns import Column, TableFormat, table_format
 from ferrolb.apimachinery.decoding import cannot_handle, decode_error, find_duplicate_fields
@@ -61,6 +62,8 @@ __all__ = [
     "SchemaView",
     "SelectorError",
     "TableFormat",
+    "Writer",
+    "apply",
     "apply_defaults",
     "cannot_handle",
     "check_structural",
@@ -84,6 +87,7 @@ __all__ = [
     "strict_errors",
     "table",
     "table_format",
+    "track_update",
     "validate",
     "validate_resource",
 ]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ferrolb.model import JsonObject
+
 
 class ApiMachineryError(Exception):
     """Base of the room's errors; the text is fit to be shown to the client."""
@@ -31,6 +33,17 @@ class Conflict:
     """The other manager as messages name it: `"name" using v1`, with quotes."""
     field: str
     """The path of the field, as `.spec.ports[port=80,protocol="TCP"].nodePort`."""
+    path: tuple[str, ...]
+    """The same path by elements."""
+
+    @property
+    def cause(self) -> JsonObject:
+        """The entry of `Status.details.causes`."""
+        return {
+            "reason": "FieldManagerConflict",
+            "message": f"conflict with {self.manager}",
+            "field": self.field,
+        }
 
 
 class ApplyConflictError(ApiMachineryError):
@@ -43,12 +56,13 @@ class ApplyConflictError(ApiMachineryError):
 
 def _describe(conflicts: tuple[Conflict, ...]) -> str:
     if len(conflicts) == 1:
-        return f"conflict with {conflicts[0].manager}: {conflicts[0].field}"
-    lines = [f"Apply failed with {len(conflicts)} conflicts:"]
-    manager = ""
+        only = conflicts[0]
+        return f"Apply failed with 1 conflict: conflict with {only.manager}: {only.field}"
+    lines: list[str] = []
+    manager = None
     for conflict in conflicts:
         if conflict.manager != manager:
             manager = conflict.manager
             lines.append(f"conflicts with {manager}:")
         lines.append(f"- {conflict.field}")
-    return "\n".join(lines)
+    return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)

@@ -1,6 +1,6 @@
 """The engine: passes over Services, adoption at start, whom a change wakes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ferrolb.converge.decision import Decision, Pass, addresses_in, status_of
@@ -141,6 +141,9 @@ class Engine:
         shown = status_of(service)
         still = [ip for ip in self._allocator.leaving(key) if ip in shown]
         self._allocator.set_leaving(key, still)
+        known = self._known.get(key)
+        if known is not None and known.lost:
+            self._known[key] = replace(known, lost=known.lost.intersection(shown))
         return self._woken() - {key}
 
     def forget(self, key: "ServiceKey") -> "frozenset[ServiceKey]":

@@ -215,7 +215,7 @@ def _apply(
         variables["oldSelves"] = []
     result, failure = rule.program.evaluate(variables)
     if failure:
-        yield FieldError.invalid(path, schema.type, _evaluation_text(failure, rule))
+        yield FieldError.invalid(path or NO_FIELD, schema.type, _evaluation_text(failure, rule))
     elif result is not True and not (
         not uses_old and not isinstance(old, Absent) and equal_json(value, old)
     ):
@@ -237,7 +237,7 @@ def _broken(rule: _Rule, variables: JsonObject, schema: SchemaView, path: str) -
         made, _ = rule.message_program.evaluate(variables)
         if isinstance(made, str) and made.strip() and "\n" not in made:
             detail = made.strip()
-    place = join_path(path, rule.field_path) if rule.field_path else path
+    place = join_path(path, rule.field_path) if rule.field_path else path or NO_FIELD
     match rule.reason:
         case "FieldValueRequired":
             return FieldError.required(place, detail)

@@ -5,6 +5,7 @@ import binascii
 import datetime
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -41,16 +42,15 @@ def find_duplicate_fields(body: bytes) -> list[str]:
 def _pairs(pairs: list[tuple[str, Json]]) -> JsonObject:
     result = _Object(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        result.repeated = tuple(name for name in result if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        result.repeated = tuple(name for name, count in counts.items() if count > 1)
     return result
 
 
 def _repeated(value: Json, path: str) -> Iterator[str]:
     if isinstance(value, dict):
         prefix = f"{path}." if path else ""
-        if isinstance(value, _Object):
-            yield from (prefix + name for name in value.repeated)
+        yield from (prefix + name for name in getattr(value, "repeated", ()))
         for name, item in value.items():
             yield from _repeated(item, prefix + name)
     elif isinstance(value, list):

@@ -20,13 +20,24 @@ _POSIX_CLASSES: Final[dict[str, str]] = {
 _TOKEN: Final = re.compile(r"\\.|\[:[a-z]+:\]|\[\^?\]?|.", re.DOTALL)
 
 
-@functools.lru_cache(maxsize=512)
 def compile_pattern(text: str) -> re.Pattern[str] | None:
     """Return the compiled pattern, None where it is none (or uses what Python cannot do)."""
+    compiled = _compile(text)
+    return None if isinstance(compiled, str) else compiled
+
+
+def pattern_error(text: str) -> str | None:
+    """Return why `text` cannot be compiled, None if it can."""
+    compiled = _compile(text)
+    return compiled if isinstance(compiled, str) else None
+
+
+@functools.lru_cache(maxsize=512)
+def _compile(text: str) -> re.Pattern[str] | str:
     try:
         return re.compile(_translate(text), re.ASCII)
-    except (re.error, OverflowError, RecursionError):
-        return None
+    except (re.error, OverflowError, RecursionError) as error:
+        return str(error)
 
 
 def _translate(text: str) -> str:

@@ -1,12 +1,11 @@
 """Checks of a custom resource definition's schema: is it structural, and are its defaults valid."""
 
-import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
 from ferrolb.apimachinery.field_error import FieldError
-from ferrolb.apimachinery.pattern import compile_pattern
+from ferrolb.apimachinery.pattern import pattern_error
 from ferrolb.apimachinery.schema import apply_defaults, prune
 from ferrolb.apimachinery.schema_view import SchemaView
 from ferrolb.apimachinery.validation import json_type, validate
@@ -187,8 +186,9 @@ def _check_default(schema: JsonObject, path: str) -> Iterator[FieldError]:
 def _check_values(schema: JsonObject, path: str, depth: int) -> Iterator[FieldError]:
     """Keywords that only restrict values: patterns, junctors, and what may not stand in those."""
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and compile_pattern(pattern) is None:
-        detail = f"must be a valid regular expression, but isn't: {_regex_error(pattern)}"
+    reason = pattern_error(pattern) if isinstance(pattern, str) else None
+    if reason is not None:
+        detail = f"must be a valid regular expression, but isn't: {reason}"
         yield FieldError.invalid(f"{path}.pattern", pattern, detail)
     for keyword in _JUNCTORS:
         listed = schema.get(keyword)
@@ -237,11 +237,3 @@ def _check_additional(
 def _properties(schema: JsonObject) -> JsonObject:
     properties = schema.get("properties")
     return properties if isinstance(properties, dict) else {}
-
-
-def _regex_error(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        return str(error)
-    return "it uses syntax that is not supported"

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 from ferrolb.apimachinery import SchemaView
 from ferrolb.model import JsonObject
@@ -19,11 +20,9 @@ META_PREFIX = "io.k8s.apimachinery.pkg.apis.meta.v1."
 """What the names of the types start with that all groups share, `Status` for instance."""
 
 
-@functools.cache
 def builtin_components() -> Mapping[str, JsonObject]:
     """Return all types by their names in an OpenAPI document's `components.schemas`."""
-    data = resources.files(__package__).joinpath("builtin.json").read_bytes()
-    return MappingProxyType(json.loads(data))
+    return MappingProxyType(_document())
 
 
 def component_name(group: str, version: str, kind: str) -> str | None:
@@ -50,13 +49,16 @@ def _view(name: str) -> SchemaView:
 
 @functools.cache
 def _names() -> Mapping[tuple[str, str, str], str]:
-    names: dict[tuple[str, str, str], str] = {}
-    for name, schema in builtin_components().items():
-        identities = schema.get("x-kubernetes-group-version-kind")
-        for identity in identities if isinstance(identities, list) else []:
-            match identity:
-                case {"group": str(group), "version": str(version), "kind": str(kind)}:
-                    names[group, version, kind] = name
-                case _:
-                    continue
-    return names
+    return {
+        (identity["group"], identity["version"], identity["kind"]): name
+        for name, schema in _document().items()
+        for identity in schema.get("x-kubernetes-group-version-kind", ())
+    }
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        resources.files(__package__).joinpath("builtin.json").read_bytes()
+    )
+    return document

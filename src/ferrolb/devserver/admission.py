@@ -1,0 +1,145 @@
+"""What stands between a decoded object and the store: its name, its namespace, its kind."""
+
+import secrets
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from ferrolb.apimachinery import FieldError, FieldErrorKind
+from ferrolb.devserver.builtin import NAMESPACES
+from ferrolb.devserver.metadata import MAX_GENERATED
+from ferrolb.devserver.statuses import (
+    Target,
+    bad_request,
+    forbidden,
+    internal,
+    invalid,
+    not_found,
+)
+from ferrolb.devserver.strategies import Prepared, metadata_of
+from ferrolb.model import JsonObject
+from ferrolb.store import NotFoundError, ObjectKey, Preconditions
+
+if TYPE_CHECKING:
+    from ferrolb.devserver.calls import Call
+    from ferrolb.devserver.cluster import Cluster
+
+GENERATED_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""Characters of generated names: no vowels and no lookalikes, so that no words come about."""
+GENERATED_LENGTH: Final = 5
+
+
+def named(call: "Call", obj: JsonObject) -> JsonObject:
+    """Return a new object with the namespace of the path, and a name where it asks for one.
+
+    Raises:
+        ApiError: 400, the object names another namespace, or a resourceVersion.
+    """
+    metadata = dict(metadata_of(obj))
+    _check_namespace(call, metadata)
+    if metadata.get("resourceVersion"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
+    for field in ("uid", "selfLink", "creationTimestamp", "deletionTimestamp", "generation"):
+        metadata.pop(field, None)
+    metadata.pop("deletionGracePeriodSeconds", None)
+    prefix = metadata.get("generateName")
+    if not metadata.get("name") and isinstance(prefix, str) and prefix:
+        metadata["name"] = prefix[:MAX_GENERATED] + _random_suffix()
+    return {**obj, "metadata": metadata}
+
+
+def matching_path(call: "Call", obj: JsonObject) -> JsonObject:
+    """Return an object for update, checked to be the one that the path names.
+
+    Raises:
+        ApiError: 400, it is another.
+    """
+    metadata = dict(metadata_of(obj))
+    _check_namespace(call, metadata)
+    name = metadata.get("name") or call.path.name
+    if name != call.path.name:
+        raise bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({call.path.name})"
+        )
+    metadata["name"] = name
+    return {**obj, "metadata": metadata}
+
+
+def _check_namespace(call: "Call", metadata: JsonObject) -> None:
+    given = metadata.get("namespace") or call.namespace
+    if call.resource.is_namespaced and given != call.namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    metadata.pop("namespace", None)
+    if call.resource.is_namespaced:
+        metadata["namespace"] = call.namespace
+
+
+def _random_suffix() -> str:
+    return "".join(secrets.choice(GENERATED_ALPHABET) for _ in range(GENERATED_LENGTH))
+
+
+def check_namespace_open(cluster: "Cluster", call: "Call", name: str) -> None:
+    """Check that objects may be made in the namespace of a path.
+
+    Raises:
+        ApiError: 404, there is no such namespace; 403, it is being deleted.
+    """
+    if not call.resource.is_namespaced:
+        return
+    try:
+        namespace = cluster.store.get(ObjectKey(NAMESPACES, "", call.namespace))
+    except NotFoundError as error:
+        raise not_found(Target(resource="namespaces", name=call.namespace)) from error
+    if metadata_of(namespace).get("deletionTimestamp") is not None:
+        cause: JsonObject = {
+            "reason": "NamespaceTerminating",
+            "message": f"namespace {call.namespace} is being terminated",
+            "field": "metadata.namespace",
+        }
+        why = (
+            f"unable to create new content in namespace {call.namespace} because it is being "
+            "terminated"
+        )
+        raise forbidden(call.target_named(name), why, [cause])
+
+
+def checked(call: "Call", prepared: Prepared, name: str) -> JsonObject:
+    """Return the object to store.
+
+    Raises:
+        ApiError: 422, fields are wrong; 500, the server has nothing left to give.
+    """
+    if not prepared.errors:
+        return prepared.obj
+    broken = [error for error in prepared.errors if error.kind is FieldErrorKind.INTERNAL]
+    if broken:
+        raise internal(str(broken[0]))
+    raise invalid(call.kind_target(name), prepared.errors)
+
+
+def preconditions_of(obj: JsonObject) -> Preconditions:
+    """Return what an object to be written says of the one it replaces."""
+    metadata = metadata_of(obj)
+    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+    return Preconditions(
+        uid=uid if isinstance(uid, str) and uid else None,
+        resource_version=version if isinstance(version, str) and version else None,
+    )
+
+
+def check_version_given(call: "Call", obj: JsonObject) -> None:
+    """Check that a PUT of a custom resource says which version it replaces.
+
+    Raises:
+        ApiError: 422, it does not.
+    """
+    if call.resource.traits.needs_version_on_update and not metadata_of(obj).get("resourceVersion"):
+        text = "must be specified for an update"
+        error = FieldError.invalid("metadata.resourceVersion", 0, text)
+        raise invalid(call.kind_target(call.path.name), [error])
+
+
+def time_text(now: datetime) -> str:
+    """Return a point in time as managed fields have it."""
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

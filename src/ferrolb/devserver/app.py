@@ -1,0 +1,242 @@
+"""The HTTP application: who asks for what, and what is answered."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ferrolb.apimachinery import FieldError
+from ferrolb.devserver.bodies import MAX_BODY_BYTES
+from ferrolb.devserver.calls import Call, FieldValidation, Verb, parse_query
+from ferrolb.devserver.deleting import delete_collection, delete_object
+from ferrolb.devserver.documents import Documents
+from ferrolb.devserver.metrics import RequestLabels
+from ferrolb.devserver.negotiation import negotiate
+from ferrolb.devserver.paths import ResourcePath, parse_resource_path
+from ferrolb.devserver.reading import get_object, list_objects, watch_objects
+from ferrolb.devserver.representations import json_response
+from ferrolb.devserver.reviews import REVIEWS, review
+from ferrolb.devserver.statuses import (
+    ApiError,
+    Target,
+    internal,
+    invalid,
+    method_not_allowed,
+    no_such_path,
+    too_large,
+    unauthorized,
+)
+from ferrolb.devserver.writing import create_object, patch_object, update_object
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from ferrolb.devserver.cluster import Cluster
+    from ferrolb.devserver.registry import ServedResource
+
+Handler = Callable[["Cluster", Call], Awaitable[Response]]
+
+HANDLERS: Final[dict[Verb, Handler]] = {
+    Verb.GET: get_object,
+    Verb.LIST: list_objects,
+    Verb.WATCH: watch_objects,
+    Verb.CREATE: create_object,
+    Verb.UPDATE: update_object,
+    Verb.PATCH: patch_object,
+    Verb.APPLY: patch_object,
+    Verb.DELETE: delete_object,
+    Verb.DELETE_COLLECTION: delete_collection,
+}
+
+ON_OBJECT: Final = {
+    "GET": Verb.GET,
+    "HEAD": Verb.GET,
+    "PUT": Verb.UPDATE,
+    "PATCH": Verb.PATCH,
+    "DELETE": Verb.DELETE,
+}
+ON_COLLECTION: Final = {
+    "GET": Verb.LIST,
+    "HEAD": Verb.LIST,
+    "POST": Verb.CREATE,
+    "DELETE": Verb.DELETE_COLLECTION,
+}
+
+_FIELD_VALIDATIONS: Final = tuple(mode.value for mode in FieldValidation)
+
+OPEN_PATHS: Final = frozenset({"/healthz", "/livez", "/readyz"})
+"""Answered without a token, for probes."""
+
+
+def make_app(cluster: "Cluster", *, address: str) -> Starlette:
+    """Return the application; `address` is how clients reach it."""
+    api = _Api(cluster, Documents(cluster, address=address))
+
+    async def failed(_request: Request, error: Exception) -> Response:
+        cluster.metrics.count_request(_plain_labels("", 500))
+        return json_response(internal(type(error).__name__).refusal.status, status=500)
+
+    # A failure that nobody foresaw: answered here, logged by the HTTP server, which sees it next.
+    return Starlette(
+        routes=[Route("/{path:path}", api)],
+        exception_handlers={Exception: failed},
+    )
+
+
+class _Api:
+    """Answers every path."""
+
+    def __init__(self, cluster: "Cluster", documents: Documents) -> None:
+        self._cluster = cluster
+        self._documents = documents
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.url.path
+        try:
+            if path not in OPEN_PATHS and not path.startswith(("/livez/", "/readyz/", "/healthz/")):
+                self._authenticate(request.headers)
+            resource_path = parse_resource_path(path)
+            if resource_path is not None:
+                return await self._answer_resource(request, resource_path)
+            response = self._documents.answer(path, request.method, request.headers)
+        except ApiError as error:
+            self._cluster.metrics.count_request(_plain_labels(request.method, error.refusal.code))
+            return _refused(error)
+        self._cluster.metrics.count_request(_plain_labels(request.method, response.status_code))
+        return response
+
+    def _authenticate(self, headers: Headers) -> None:
+        if not self._cluster.authenticator.admits(headers.get("authorization")):
+            raise unauthorized()
+
+    async def _answer_resource(self, request: Request, path: ResourcePath) -> Response:
+        resource = self._cluster.registry.find(path.group, path.version, path.plural)
+        if resource is None:
+            return await self._answer_review(request, path)
+        call = await self._call(request, path, resource)
+        try:
+            response = await HANDLERS[call.verb](self._cluster, call)
+        except ApiError as error:
+            response = _refused(error, call.warnings)
+        self._cluster.metrics.count_request(call.request_labels(response.status_code))
+        return response
+
+    async def _answer_review(self, request: Request, path: ResourcePath) -> Response:
+        kind = REVIEWS.get((path.group, path.version, path.plural))
+        if kind is None or path.name:
+            raise no_such_path()
+        if request.method != "POST":
+            raise method_not_allowed()
+        body = await read_body(request)
+        return review(self._cluster, kind, request.headers, body)
+
+    async def _call(self, request: Request, path: ResourcePath, resource: "ServedResource") -> Call:
+        query = parse_query(request.scope["query_string"])
+        _check_place(path, resource)
+        verb = _verb_of(request, path, query)
+        if verb not in resource.verbs and verb is not Verb.APPLY:
+            raise method_not_allowed()
+        call = Call(
+            verb=verb,
+            resource=resource,
+            path=path,
+            query=query,
+            headers=request.headers,
+            representation=negotiate(request.headers.get("accept", "")),
+        )
+        _check_options(call)
+        if request.method not in ("GET", "HEAD"):
+            call.body = await read_body(request)
+        return call
+
+
+def _check_place(path: ResourcePath, resource: "ServedResource") -> None:
+    """Check that a resource is addressed as its scope and its subresources allow.
+
+    Raises:
+        ApiError: 404, it is not; 405, an object is addressed that has no namespace.
+    """
+    if path.subresource and path.subresource not in resource.subresources:
+        raise no_such_path()
+    if path.namespace and not resource.is_namespaced:
+        raise no_such_path()
+    if path.name and resource.is_namespaced and not path.namespace:
+        raise no_such_path()
+
+
+def _verb_of(request: Request, path: ResourcePath, query: dict[str, str]) -> Verb:
+    table = ON_OBJECT if path.name else ON_COLLECTION
+    verb = table.get(request.method)
+    if verb is None or (path.subresource and verb is Verb.DELETE):
+        raise method_not_allowed()
+    if verb is Verb.LIST and query.get("watch", "") in ("1", "true"):
+        return Verb.WATCH
+    if verb is Verb.PATCH and request.headers.get("content-type", "").startswith(
+        "application/apply-patch"
+    ):
+        return Verb.APPLY
+    return verb
+
+
+def _check_options(call: Call) -> None:
+    """Check parameters that every kind of request has.
+
+    Raises:
+        ApiError: 422, one has a value that is none.
+    """
+    errors = []
+    dry_run = call.query.get("dryRun", "")
+    if dry_run not in ("", "All"):
+        errors.append(FieldError.unsupported("dryRun", dry_run, ["All"]))
+    validation = call.query.get("fieldValidation", "")
+    if validation and validation not in _FIELD_VALIDATIONS:
+        known = ["", *_FIELD_VALIDATIONS]
+        errors.append(FieldError.unsupported("fieldValidation", validation, known))
+    if errors:
+        raise invalid(Target(group="meta.k8s.io", resource="PatchOptions"), errors)
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        ApiError: 413, it is over the limit.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise too_large(MAX_BODY_BYTES)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refused(error: ApiError, warnings: list[str] | None = None) -> Response:
+    refusal = error.refusal
+    response = json_response(refusal.status, status=refusal.code, warnings=warnings or ())
+    response.headers.update(refusal.headers)
+    return response
+
+
+def _plain_labels(method: str, code: int) -> RequestLabels:
+    known = method if method in ("GET", "POST", "PUT", "PATCH", "DELETE") else ""
+    return RequestLabels(
+        verb=known,
+        group="",
+        version="",
+        resource="",
+        subresource="",
+        scope="",
+        dry_run="",
+        code=str(code),
+    )

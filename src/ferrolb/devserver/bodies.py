@@ -1,0 +1,147 @@
+"""Bodies of requests: their formats, and the fields a kind does not have."""
+
+from typing import Final
+
+import msgspec
+import yaml
+
+from ferrolb.apimachinery import (
+    cannot_handle,
+    decode_error,
+    find_duplicate_fields,
+    prune,
+    strict_error_text,
+    strict_errors,
+)
+from ferrolb.devserver.calls import Call, FieldValidation
+from ferrolb.devserver.representations import DECODER
+from ferrolb.devserver.statuses import bad_request, unsupported_media_type
+from ferrolb.model import Json, JsonObject
+
+MAX_BODY_BYTES: Final = 3 * 1024 * 1024
+"""Bytes of one request body, as a real server has it: its storage takes 1.5 MiB, and JSON is at
+most twice that."""
+
+MAX_DEPTH: Final = 100
+"""Levels of nesting in a body. Kinds of the API use under 40; each costs stack frames wherever an
+object is walked."""
+
+JSON_TYPES: Final = frozenset({"", "application/json"})
+YAML_TYPES: Final = frozenset({"application/yaml", "application/apply-patch+yaml"})
+PROTOBUF_TYPE: Final = "application/vnd.kubernetes.protobuf"
+BODY_TYPES: Final = ("application/json", "application/yaml", PROTOBUF_TYPE)
+
+
+def parse_document(call: Call) -> Json:
+    """Return the body of a request as JSON values.
+
+    Raises:
+        ApiError: 400, it cannot be read; 415, it is in another format.
+    """
+    if call.content_type in YAML_TYPES:
+        document = _parse_yaml(call.body)
+    elif call.content_type in JSON_TYPES or call.content_type.endswith("+json"):
+        document = _parse_json(call.body)
+    else:
+        raise unsupported_media_type(BODY_TYPES)
+    if not _is_shallow(document, MAX_DEPTH):
+        raise bad_request(f"the body is nested deeper than {MAX_DEPTH} levels")
+    return document
+
+
+def _parse_json(body: bytes) -> Json:
+    try:
+        document: Json = DECODER.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise bad_request(f"the body of the request is not valid JSON: {error}") from error
+    return document
+
+
+def _parse_yaml(body: bytes) -> Json:
+    if body[:1] == b"{":
+        return _parse_json(body)
+    try:
+        loaded = yaml.load(body, Loader=_ApiLoader)  # noqa: S506
+        document: Json = msgspec.to_builtins(loaded, str_keys=True)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        raise bad_request(f"the body of the request is not valid YAML: {error}") from error
+    return document
+
+
+class _ApiLoader(yaml.CSafeLoader):
+    """Reads timestamps as the text they are, as the API does."""
+
+
+_ApiLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _is_shallow(value: Json, depth: int) -> bool:
+    if depth == 0:
+        return False
+    if isinstance(value, dict):
+        return all(
+            _is_shallow(item, depth - 1) for item in value.values() if isinstance(item, dict | list)
+        )
+    if isinstance(value, list):
+        return all(_is_shallow(item, depth - 1) for item in value if isinstance(item, dict | list))
+    return True
+
+
+def parse_object(call: Call) -> JsonObject:
+    """Return the body as an object of the kind that the path names.
+
+    Raises:
+        ApiError: 400, it is none, or of another kind or version.
+    """
+    document = parse_document(call)
+    if not isinstance(document, dict):
+        raise bad_request("the body of the request is not an object")
+    resource = call.resource
+    given_kind = document.get("kind") or resource.kind
+    given_version = document.get("apiVersion") or resource.api_version
+    if given_version != resource.api_version:
+        raise bad_request(
+            f"the API version in the data ({given_version}) does not match the expected API "
+            f"version ({resource.api_version})"
+        )
+    if given_kind != resource.kind:
+        raise bad_request(
+            f"the kind in the data ({given_kind}) does not match the expected kind "
+            f"({resource.kind})"
+        )
+    return {**document, "apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def known_fields(call: Call, obj: JsonObject, *, body_is_object: bool = True) -> JsonObject:
+    """Return the object without the fields its kind does not have.
+
+    Those are refused or warned about, as the client asked for; so are fields that are twice in
+    the body, which the decoder has seen once.
+
+    Raises:
+        ApiError: 400, a field has another type, or strict validation finds something.
+    """
+    schema = call.resource.schema
+    if schema is None:
+        return obj
+    problem = decode_error(obj, schema)
+    if problem is not None:
+        raise bad_request(cannot_handle(call.resource.kind, call.resource.version, problem))
+    pruned, unknown = prune(obj, schema)
+    mode = call.field_validation
+    if mode is FieldValidation.IGNORE:
+        return pruned
+    duplicates = _duplicates(call) if body_is_object else []
+    found = strict_errors(unknown, duplicates)
+    if found and mode is FieldValidation.STRICT:
+        text = strict_error_text(found)
+        raise bad_request(cannot_handle(call.resource.kind, call.resource.version, text))
+    call.warnings += found
+    return pruned
+
+
+def _duplicates(call: Call) -> list[str]:
+    return find_duplicate_fields(call.body) if call.content_type in JSON_TYPES else []

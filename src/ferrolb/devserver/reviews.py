@@ -1,0 +1,100 @@
+"""Questions about the caller: who it is, and what it may do. There is one administrator."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from starlette.responses import Response
+
+from ferrolb.devserver.authentication import GROUPS, USERNAME
+from ferrolb.devserver.bodies import PROTOBUF_TYPE
+from ferrolb.devserver.representations import DECODER, json_response
+from ferrolb.devserver.statuses import bad_request, unsupported_media_type
+from ferrolb.devserver.strategies import member_of
+from ferrolb.model import JsonObject
+
+if TYPE_CHECKING:
+    from ferrolb.devserver.cluster import Cluster
+
+AUTHORIZATION: Final = "authorization.k8s.io"
+AUTHENTICATION: Final = "authentication.k8s.io"
+
+REVIEWS: Final[dict[tuple[str, str, str], str]] = {
+    (AUTHORIZATION, "v1", "selfsubjectaccessreviews"): "SelfSubjectAccessReview",
+    (AUTHORIZATION, "v1", "subjectaccessreviews"): "SubjectAccessReview",
+    (AUTHORIZATION, "v1", "localsubjectaccessreviews"): "LocalSubjectAccessReview",
+    (AUTHORIZATION, "v1", "selfsubjectrulesreviews"): "SelfSubjectRulesReview",
+    (AUTHENTICATION, "v1", "tokenreviews"): "TokenReview",
+    (AUTHENTICATION, "v1", "selfsubjectreviews"): "SelfSubjectReview",
+}
+"""Kinds that are created to be answered, and never stored."""
+
+
+def review(cluster: "Cluster", kind: str, headers: Mapping[str, str], body: bytes) -> Response:
+    """Answer a review.
+
+    Raises:
+        ApiError: 400 or 415, it cannot be read.
+    """
+    group = AUTHENTICATION if kind in _OF_AUTHENTICATION else AUTHORIZATION
+    obj = _parse(headers, body)
+    status = _ANSWERS[kind](cluster, member_of(obj, "spec"))
+    answer: JsonObject = {
+        **obj,
+        "kind": kind,
+        "apiVersion": f"{group}/v1",
+        "metadata": member_of(obj, "metadata"),
+        "status": status,
+    }
+    return json_response(answer, status=201)
+
+
+def _parse(headers: Mapping[str, str], body: bytes) -> JsonObject:
+    if headers.get("content-type", "").startswith(PROTOBUF_TYPE):
+        raise unsupported_media_type(["application/json"])
+    try:
+        document = DECODER.decode(body or b"{}")
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise bad_request(f"the body of the request is not valid JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise bad_request("the body of the request is not an object")
+    return document
+
+
+def _user() -> JsonObject:
+    return {"username": USERNAME, "groups": list(GROUPS)}
+
+
+def _access(_cluster: "Cluster", _spec: JsonObject) -> JsonObject:
+    return {"allowed": True, "reason": "the development server has no authorization"}
+
+
+def _rules(_cluster: "Cluster", _spec: JsonObject) -> JsonObject:
+    return {
+        "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        "incomplete": False,
+    }
+
+
+def _token(cluster: "Cluster", spec: JsonObject) -> JsonObject:
+    token = spec.get("token")
+    if isinstance(token, str) and cluster.authenticator.is_known(token):
+        return {"authenticated": True, "user": _user()}
+    return {"authenticated": False, "error": "invalid bearer token"}
+
+
+def _self(_cluster: "Cluster", _spec: JsonObject) -> JsonObject:
+    return {"userInfo": _user()}
+
+
+_ANSWERS: Final[dict[str, Callable[["Cluster", JsonObject], JsonObject]]] = {
+    "SelfSubjectAccessReview": _access,
+    "SubjectAccessReview": _access,
+    "LocalSubjectAccessReview": _access,
+    "SelfSubjectRulesReview": _rules,
+    "TokenReview": _token,
+    "SelfSubjectReview": _self,
+}
+
+_OF_AUTHENTICATION: Final = frozenset({"TokenReview", "SelfSubjectReview"})

@@ -1,0 +1,189 @@
+"""One running dev API server, from its options to its end."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from typing_extensions import override
+
+from ferrolb.devserver.app import make_app
+from ferrolb.devserver.authentication import Authenticator, load_or_make_token
+from ferrolb.devserver.builtin import DEFINITIONS, SERVICES, register_builtins
+from ferrolb.devserver.cluster import Cluster
+from ferrolb.devserver.definitions import (
+    DefinitionStrategy,
+    is_established,
+    served_resources,
+    storage_of,
+)
+from ferrolb.devserver.kubeconfig import write_kubeconfig
+from ferrolb.devserver.metrics import Metrics
+from ferrolb.devserver.options import DevServerOptions, Endpoint
+from ferrolb.devserver.ranges import ServiceRanges
+from ferrolb.devserver.reaping import Reaper
+from ferrolb.devserver.registry import Registry
+from ferrolb.devserver.seeding import seed
+from ferrolb.devserver.tls import load_or_make_identity, server_context
+from ferrolb.devserver.watching import Hub
+from ferrolb.runtime import bind_socket
+from ferrolb.store import ChangeType, Store
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ferrolb.store import Change
+
+MAX_CONNECTIONS: Final = 2000
+"""Connections at one time: twice the watches that may be open, since HTTP/1.1 needs one each."""
+
+MAX_HEADER_BYTES: Final = 64 * 1024
+"""Bytes of a request line with its headers; kubectl sends under 2 kB, selectors may be long."""
+
+KEEP_ALIVE_S: Final = 180
+"""An idle connection stays this long: longer than Go's clients keep one (90 s), so that the server
+never closes a connection that a client is about to use."""
+
+STOP_S: Final = 1
+"""Seconds that requests under way are given when the server stops."""
+
+
+async def serve(options: DevServerOptions, *, ready: Callable[[Endpoint], None]) -> None:
+    """Serve until cancelled; `ready` is called once requests are answered.
+
+    Raises:
+        StartupError: the address cannot be bound, or the data directory cannot be used.
+    """
+    listener = bind_socket(options.host, options.port)
+    try:
+        await _serve(options, listener, ready)
+    finally:
+        listener.close()
+
+
+async def _serve(
+    options: DevServerOptions, listener: socket.socket, ready: Callable[[Endpoint], None]
+) -> None:
+    names = (options.host, *options.extra_names)
+    identity = load_or_make_identity(
+        options.data_dir, [name for name in names if name], now=datetime.now(UTC)
+    )
+    token = load_or_make_token(options.data_dir, options.token)
+    port = int(listener.getsockname()[1])
+    host = reachable_host(options.host)
+    endpoint = Endpoint(
+        url=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        host=host,
+        port=port,
+        token=token,
+        ca_pem=identity.ca_pem,
+        kubeconfig=options.kubeconfig,
+    )
+    cluster = make_cluster(options, token)
+    reaper = Reaper(cluster)
+    cluster.watch_all(reaper.saw)
+    await seed(cluster, ranges=options.service_ranges, port=port)
+    reaper.start()
+    app = make_app(cluster, address=f"{host}:{port}")
+
+    def announce() -> None:
+        write_kubeconfig(endpoint)
+        ready(endpoint)
+
+    server = _Server(_config(app, server_context(identity.server)), announce)
+    async with asyncio.TaskGroup() as tasks:
+        reaping = tasks.create_task(reaper.run())
+        try:
+            await run_until_cancelled(server, listener, cluster)
+        finally:
+            reaping.cancel()
+
+
+def reachable_host(host: str) -> str:
+    """Return the address by which clients on this machine reach a server that listens there."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def make_cluster(options: DevServerOptions, token: str) -> Cluster:
+    """Return a cluster with the built-in resources and nothing in it."""
+    store = Store()
+    registry = Registry()
+    first, last = options.node_ports
+    ranges = ServiceRanges(options.service_ranges, range(first, last + 1))
+    cluster = Cluster(
+        store=store,
+        hub=Hub(store=store, published=store.resource_version),
+        registry=registry,
+        metrics=Metrics(),
+        authenticator=Authenticator(token),
+    )
+    register_builtins(
+        registry, ranges=ranges, definitions=DefinitionStrategy(registry, cluster.now)
+    )
+
+    def service_changed(change: "Change") -> None:
+        after = None if change.type is ChangeType.DELETED else change.obj
+        ranges.replace(change.previous, after)
+
+    def definition_changed(change: "Change") -> None:
+        definition = change.obj
+        if change.type is ChangeType.DELETED or not is_established(definition):
+            registry.remove(storage_of(definition))
+        else:
+            registry.replace(storage_of(definition), served_resources(definition))
+
+    cluster.on_change(SERVICES, service_changed)
+    cluster.on_change(DEFINITIONS, definition_changed)
+    return cluster
+
+
+async def run_until_cancelled(
+    server: uvicorn.Server, listener: socket.socket, cluster: Cluster
+) -> None:
+    """Run the HTTP server; when cancelled end the watches, then wait for the rest briefly."""
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(task)
+    finally:
+        cluster.hub.close()
+        server.should_exit = True
+        await task
+
+
+def _config(app: object, context: "ssl.SSLContext") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_context_factory=lambda _config, _default: context,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_S,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the program and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._announce()
+
+    @contextlib.contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        """Change no signal handler."""
+        yield

@@ -1,0 +1,42 @@
+"""Services as a kind of the registry: allocation and rules come from `services`."""
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from ferrolb.devserver.metadata import NameRule, validate_metadata
+from ferrolb.devserver.services import (
+    prepare_service_create,
+    prepare_service_status,
+    prepare_service_update,
+)
+from ferrolb.devserver.strategies import Prepared, Strategy, metadata_of
+
+if TYPE_CHECKING:
+    from ferrolb.devserver.ranges import ServiceRanges
+    from ferrolb.devserver.services import Prepared as PreparedService
+    from ferrolb.model import JsonObject
+
+
+class ServiceStrategy(Strategy):
+    """Takes addresses and ports out of the cluster's ranges."""
+
+    def __init__(self, ranges: "ServiceRanges") -> None:
+        super().__init__(name_rule=NameRule.LABEL_1035, has_status=True)
+        self._ranges = ranges
+
+    @override
+    def on_create(self, obj: "JsonObject") -> Prepared:
+        return self._with_metadata(prepare_service_create(obj, self._ranges))
+
+    @override
+    def on_update(self, obj: "JsonObject", old: "JsonObject") -> Prepared:
+        return self._with_metadata(prepare_service_update(obj, old, self._ranges))
+
+    @override
+    def on_status(self, obj: "JsonObject", old: "JsonObject") -> Prepared:
+        return self._with_metadata(prepare_service_status(obj, old))
+
+    def _with_metadata(self, prepared: "PreparedService") -> Prepared:
+        errors = validate_metadata(metadata_of(prepared.obj), rule=self.name_rule)
+        return Prepared(prepared.obj, (*errors, *prepared.errors))

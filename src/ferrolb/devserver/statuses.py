@@ -1,0 +1,243 @@
+"""Refusals as the API words them: `Status` objects, raised where the reason is known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from ferrolb.apimachinery import ApplyConflictError, FieldError, join_errors
+from ferrolb.model import Json, JsonObject
+
+FAILURE: Final = "Failure"
+SUCCESS: Final = "Success"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a refusal is about: `resource` is the plural, or the kind where the API says so."""
+
+    group: str = ""
+    resource: str = ""
+    name: str = ""
+
+    @property
+    def qualified(self) -> str:
+        """The resource with its group: `ipaddresspools.metallb.io`."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+    @property
+    def details(self) -> JsonObject:
+        """The members of `details` that name the target."""
+        named: JsonObject = {"name": self.name, "group": self.group, "kind": self.resource}
+        return {key: value for key, value in named.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The parts of a failure Status."""
+
+    code: int
+    reason: str
+    message: str
+    details: JsonObject = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    continue_token: str = ""
+
+    @property
+    def status(self) -> JsonObject:
+        """The Status object to answer with."""
+        status: JsonObject = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {"continue": self.continue_token} if self.continue_token else {},
+            "status": FAILURE,
+            "message": self.message,
+            "reason": self.reason,
+        }
+        if self.details:
+            status["details"] = self.details
+        status["code"] = self.code
+        return status
+
+
+class ApiError(Exception):
+    """A request is refused: answer with `refusal`."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def _error(
+    code: HTTPStatus, reason: str, message: str, details: JsonObject | None = None
+) -> ApiError:
+    return ApiError(Refusal(code=code.value, reason=reason, message=message, details=details or {}))
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request cannot be understood."""
+    return _error(HTTPStatus.BAD_REQUEST, "BadRequest", message)
+
+
+def unauthorized() -> ApiError:
+    """401: no token, or an unknown one."""
+    return _error(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
+
+
+def forbidden(target: Target, why: str, causes: Sequence[JsonObject] = ()) -> ApiError:
+    """403: the rules of the server forbid it, whoever asks."""
+    details = _with_causes(target, causes)
+    message = f'{target.qualified} "{target.name}" is forbidden: {why}'
+    return _error(HTTPStatus.FORBIDDEN, "Forbidden", message, details)
+
+
+def not_found(target: Target) -> ApiError:
+    """404: no such object."""
+    message = f'{target.qualified} "{target.name}" not found'
+    return _error(HTTPStatus.NOT_FOUND, "NotFound", message, target.details)
+
+
+def no_such_path() -> ApiError:
+    """404: nothing is served at this path."""
+    message = "the server could not find the requested resource"
+    return _error(HTTPStatus.NOT_FOUND, "NotFound", message)
+
+
+def method_not_allowed() -> ApiError:
+    """405: the resource has no such verb."""
+    message = "the server does not allow this method on the requested resource"
+    return _error(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+
+
+def not_acceptable(accepted: Sequence[str]) -> ApiError:
+    """406: no representation the client accepts; the message says which there are."""
+    message = f"only the following media types are accepted: {', '.join(accepted)}"
+    return _error(HTTPStatus.NOT_ACCEPTABLE, "NotAcceptable", message)
+
+
+def already_exists(target: Target) -> ApiError:
+    """409: the name is taken."""
+    message = f'{target.qualified} "{target.name}" already exists'
+    return _error(HTTPStatus.CONFLICT, "AlreadyExists", message, target.details)
+
+
+def conflict(target: Target, why: str = "") -> ApiError:
+    """409: the object is not, or no longer, what the client thinks."""
+    why = why or (
+        "the object has been modified; please apply your changes to the latest version and "
+        "try again"
+    )
+    message = f'Operation cannot be fulfilled on {target.qualified} "{target.name}": {why}'
+    return _error(HTTPStatus.CONFLICT, "Conflict", message, target.details)
+
+
+def apply_conflict(error: ApplyConflictError) -> ApiError:
+    """409: server-side apply met fields of other managers."""
+    causes: list[Json] = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": f"conflict with {found.manager}",
+            "field": found.field,
+        }
+        for found in error.conflicts
+    ]
+    return _error(HTTPStatus.CONFLICT, "Conflict", str(error), {"causes": causes})
+
+
+def gone(message: str, *, continue_token: str = "") -> ApiError:
+    """410: the resourceVersion or continue token is older than what is kept."""
+    refusal = Refusal(
+        code=HTTPStatus.GONE.value,
+        reason="Expired",
+        message=message,
+        continue_token=continue_token,
+    )
+    return ApiError(refusal)
+
+
+def too_large(limit_bytes: int) -> ApiError:
+    """413: the body is over the limit."""
+    message = f"Request entity too large: limit is {limit_bytes}"
+    return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RequestEntityTooLarge", message)
+
+
+def unsupported_media_type(accepted: Sequence[str], hint: str = "") -> ApiError:
+    """415: the body is in a format that is not understood here."""
+    message = (
+        "the body of the request was in an unknown format - accepted media types include: "
+        f"{', '.join(accepted)}"
+    )
+    if hint:
+        message = f"{message} ({hint})"
+    return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+
+
+def invalid(target: Target, errors: Sequence[FieldError]) -> ApiError:
+    """422: fields are missing or wrong; here `target.resource` is the kind."""
+    unique = list(dict.fromkeys(map(str, errors)))
+    by_text = {str(error): error for error in errors}
+    details = _with_causes(target, [by_text[text].cause for text in unique])
+    message = f'{target.qualified} "{target.name}" is invalid: {join_errors(errors)}'
+    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message, details)
+
+
+def unprocessable(message: str) -> ApiError:
+    """422: the patch does not apply."""
+    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message)
+
+
+def too_many_requests(message: str) -> ApiError:
+    """429: a limit of the server is reached; ask again."""
+    refusal = Refusal(
+        code=HTTPStatus.TOO_MANY_REQUESTS.value,
+        reason="TooManyRequests",
+        message=message,
+        details={"retryAfterSeconds": 1},
+        headers={"Retry-After": "1"},
+    )
+    return ApiError(refusal)
+
+
+def internal(message: str) -> ApiError:
+    """500: a fault of the server."""
+    return _error(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "InternalError",
+        f"Internal error occurred: {message}",
+        {"causes": [{"message": message}]},
+    )
+
+
+def version_ahead(asked: int, current: int) -> ApiError:
+    """504: the client asks for a resourceVersion that does not exist yet."""
+    details: JsonObject = {
+        "causes": [
+            {
+                "reason": "ResourceVersionTooLarge",
+                "message": "Too large resource version",
+            }
+        ],
+        "retryAfterSeconds": 1,
+    }
+    message = f"Too large resource version: {asked}, current: {current}"
+    return _error(HTTPStatus.GATEWAY_TIMEOUT, "Timeout", message, details)
+
+
+def success(target: Target, uid: str) -> JsonObject:
+    """The Status that a finished deletion answers with."""
+    details = target.details
+    details["uid"] = uid
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": SUCCESS,
+        "details": details,
+    }
+
+
+def _with_causes(target: Target, causes: Sequence[JsonObject]) -> JsonObject:
+    details = target.details
+    if causes:
+        details["causes"] = list(causes)
+    return details

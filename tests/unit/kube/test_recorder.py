@@ -159,6 +159,17 @@ async def test_after_a_restart_the_count_of_the_event_found_goes_on() -> None:
         assert bench.api.requests("GET") == []
 
 
+async def test_repeats_that_wait_together_are_added_to_the_event_found() -> None:
+    async with running() as bench:
+        bench.api.put(f"{EVENTS}/{NAME}", {"count": 6})
+        for _ in range(3):
+            bench.recorder.record(SERVICE, FAILED)
+        await bench.idle()
+        assert bench.event["count"] == 9
+        await bench.record()
+        assert bench.event["count"] == 10
+
+
 async def test_an_event_found_without_a_count_counts_as_one() -> None:
     async with running() as bench:
         bench.api.put(f"{EVENTS}/{NAME}", {})

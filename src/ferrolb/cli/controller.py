@@ -97,7 +97,7 @@ Examples:
 @click.option("--metrics-cert-dir", default="", hidden=True)
 @click.option("--pprof-bind-address", default="", hidden=True)
 @click.pass_context
-def command(ctx: click.Context, **flags: object) -> None:
+def command(ctx: click.Context, /, **flags: object) -> None:
     """Give LoadBalancer Services their addresses.
 
     Watches Services and address pools, writes each address into the Service's status, and says in

@@ -8,7 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from ferrolb.devserver import discovery
 from ferrolb.devserver.metrics import CONTENT_TYPE
-from ferrolb.devserver.representations import ENCODER, json_response
+from ferrolb.devserver.openapi import OpenApi
+from ferrolb.devserver.representations import ENCODER, encoded_response, json_response
 from ferrolb.devserver.statuses import method_not_allowed, no_such_path
 from ferrolb.model import JsonObject
 
@@ -25,6 +26,8 @@ class Documents:
     def __init__(self, cluster: "Cluster", *, address: str) -> None:
         self._cluster = cluster
         self._address = address
+        self._openapi_documents = OpenApi(cluster.registry)
+        self._openapi = OpenApi(cluster.registry)
 
     def answer(self, path: str, method: str, headers: Mapping[str, str]) -> Response:
         """Answer a path.
@@ -44,7 +47,7 @@ class Documents:
             case ["api" | "apis", *rest] as segments if len(rest) <= 2:
                 return self._discovery(segments, headers.get("accept", ""))
             case ["openapi", "v3", *rest]:
-                return self._openapi("/".join(rest))
+                return self._openapi_document("/".join(rest))
             case [""]:
                 return json_response({"paths": [*self._paths()]})
             case _:
@@ -75,8 +78,13 @@ class Documents:
             raise no_such_path()
         return json_response(document)
 
-    def _openapi(self, _path: str) -> Response:
-        raise no_such_path()
+    def _openapi_document(self, path: str) -> Response:
+        if not path:
+            return json_response(self._openapi.index())
+        content = self._openapi.document(path)
+        if content is None:
+            raise no_such_path()
+        return encoded_response(content)
 
     def _paths(self) -> list[str]:
         groups = self._cluster.registry.groups()

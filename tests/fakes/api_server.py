@@ -42,6 +42,8 @@ class Answer:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    pace_s: float = 0.0
+    """Between single bytes of the body; 0 sends it at once."""
 
 
 def status(code: int, reason: str = "", message: str = "", **more) -> Answer:
@@ -173,6 +175,7 @@ class FakeApi:
             pass
         finally:
             self.open.discard(writer)
+            self.bell.set()
             self._tasks.discard(task)
             writer.transport.abort()
             with suppress(ConnectionError):
@@ -180,13 +183,14 @@ class FakeApi:
 
     async def _answer(self, request: Seen, writer: asyncio.StreamWriter) -> None:
         self.requests.append(request)
+        self.bell.set()
         answers = self._answers.get(request.kind)
         if self.tokens is not None and _token(request) not in self.tokens:
             _respond(writer, status(401, "Unauthorized", "Unauthorized"))
         elif answers:
             answer = answers.popleft()
             await asyncio.sleep(answer.delay_s)
-            _respond(writer, answer)
+            await _respond_slowly(writer, answer)
         elif request.kind == "watch":
             self._watch(request, writer)
         elif request.kind == "list":
@@ -250,9 +254,20 @@ def _chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 def _respond(writer: asyncio.StreamWriter, answer: Answer) -> None:
-    head = [f"HTTP/1.1 {answer.status} -", f"content-length: {len(answer.body)}"]
-    head += [f"{name}: {value}" for name, value in answer.headers.items()]
+    headers = {"content-length": str(len(answer.body)), **answer.headers}
+    head = [f"HTTP/1.1 {answer.status} -"]
+    head += [f"{name}: {value}" for name, value in headers.items()]
     writer.write("\r\n".join([*head, "", ""]).encode() + answer.body)
+
+
+async def _respond_slowly(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    if not answer.pace_s:
+        _respond(writer, answer)
+        return
+    _respond(writer, Answer(headers={"content-length": str(len(answer.body))}, body=b""))
+    for byte in answer.body:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(answer.pace_s)
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen:

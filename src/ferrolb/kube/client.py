@@ -77,7 +77,7 @@ class ListOptions:
     """What a page of a list shall hold. A `limit` of 0 asks for everything at once."""
 
     limit: int = 0
-    continue_token: str = ""
+    continue_from: str = ""
     field_selector: str = ""
     label_selector: str = ""
 
@@ -86,7 +86,7 @@ class ListOptions:
         return _without_empty(
             {
                 "limit": str(self.limit or ""),
-                "continue": self.continue_token,
+                "continue": self.continue_from,
                 "fieldSelector": self.field_selector,
                 "labelSelector": self.label_selector,
             }

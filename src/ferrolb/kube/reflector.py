@@ -79,7 +79,7 @@ class ReflectorObserver(Protocol):
 
 class _ListMeta(msgspec.Struct):
     resourceVersion: str = ""
-    continue_token: str | None = msgspec.field(default=None, name="continue")
+    continue_from: str | None = msgspec.field(default=None, name="continue")
 
 
 class _List(msgspec.Struct):
@@ -158,14 +158,14 @@ class Reflector(Generic[T]):
                 self._path,
                 ListOptions(
                     limit=self._options.page_size if request.is_paged else 0,
-                    continue_token=request.continue_token,
+                    continue_from=request.continue_from,
                     field_selector=self._field_selector,
                     label_selector=self._options.label_selector,
                 ),
             )
             page = _page(body)
         except BadRequestError as error:
-            if not self._field_selector or request.continue_token:
+            if not self._field_selector or request.continue_from:
                 self._on_error(error)
             else:
                 self._log.info("field selector refused, listing all", error=error.message)
@@ -181,14 +181,14 @@ class Reflector(Generic[T]):
             self._take_page(request, page)
 
     def _take_page(self, request: ListPage, page: _List) -> None:
-        if not request.continue_token:
+        if not request.continue_from:
             self._cache.start_list(page.metadata.resourceVersion)
         keys = {key for raw in page.items or () if (key := self._take(raw)[0]) is not None}
         complete = self._state.on_page(
             Page(
                 keys=frozenset(keys),
                 resource_version=page.metadata.resourceVersion,
-                continue_token=page.metadata.continue_token or "",
+                continue_from=page.metadata.continue_from or "",
             ),
             known=self._cache.known(),
             now=_now(),

@@ -110,7 +110,7 @@ class ReflectorTiming:
 class ListPage:
     """Ask for a page: the first one with an empty token; everything at once if not `is_paged`."""
 
-    continue_token: str
+    continue_from: str
     is_paged: bool
 
 
@@ -130,7 +130,7 @@ class Page(Generic[K]):
 
     keys: frozenset[K]
     resource_version: str
-    continue_token: str = ""
+    continue_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,8 @@ class ReflectorState(Generic[K]):
             # an inconsistent later page may be newer: what it missed comes again by the watch
             self._version = page.resource_version
         self._seen |= page.keys
-        self._token = page.continue_token
-        if page.continue_token:
+        self._token = page.continue_from
+        if page.continue_from:
             self._enter(Input.PAGE_MORE, now)
             return None
         self._enter(Input.PAGE_LAST, now)

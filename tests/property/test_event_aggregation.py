@@ -9,9 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from typing_extensions import override
 
 from ferrolb.model import EventNote, EventType
+from ferrolb.reconcile.event_text import MAX_MESSAGE_BYTES, MAX_NAME
 from ferrolb.reconcile.events import (
-    MAX_MESSAGE_BYTES,
-    MAX_NAME,
     REFRESH_FROM_S,
     REFRESH_GAP_S,
     Admission,

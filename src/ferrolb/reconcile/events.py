@@ -5,18 +5,17 @@ condition is said again before it expires. The machine holds what is still to be
 takes it, does the requests and reports back.
 """
 
-import hashlib
 import heapq
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import count
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from ferrolb.model import EventNote
+from ferrolb.reconcile.event_text import cut_message, event_digest, event_name
 
 COMBINED_PREFIX: Final = "(combined from similar events): "
 """Starts the message of the one event that similar ones are folded into."""
@@ -46,16 +45,6 @@ events expire before they are said again.
 REFRESH_GAP_S: Final = 0.5
 """Seconds between two refreshes of a program; less costs API servers writes that tell nothing new.
 """
-
-MAX_MESSAGE_BYTES: Final = 1024
-"""Longer messages are cut: a message may quote an annotation, which may have 256 KiB."""
-
-MAX_NAME: Final = 253
-"""Characters of a DNS subdomain, which an object's name has to be."""
-
-_HASH_BYTES: Final = 8
-_ELLIPSIS: Final = b"..."
-_NOT_IN_NAME: Final = re.compile(r"[^a-z0-9.-]")
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -307,22 +296,21 @@ class EventAggregator:
         hold.ticket = next(self._tickets)
         self._holds[hold.key] = hold
         self._live[hold.ticket] = hold
-        share = int.from_bytes(_digest(hold.subject, hold.note, hold.note.message)) / (
-            1 << 8 * _HASH_BYTES
-        )
+        digest = event_digest(hold.subject.uid, hold.note)
+        share = int.from_bytes(digest) / (1 << 8 * len(digest))
         heapq.heappush(self._due, (now + REFRESH_FROM_S + share * REFRESH_SPREAD_S, hold.ticket))
 
     def _observe(
         self, subject: EventSubject, note: EventNote, *, now: float, wall: datetime
     ) -> _Entry:
-        message = _cut(note.message)
-        is_combined = self._is_one_of_many(subject, note, message, now=now)
+        note = replace(note, message=cut_message(note.message))
+        digest = event_digest(subject.uid, note)
+        is_combined = self._is_one_of_many(subject, note, digest, now=now)
         if is_combined:
-            digest = _digest(subject, note, COMBINED_PREFIX)
-            message = _cut(COMBINED_PREFIX + message)
-        else:
-            digest = _digest(subject, note, message)
-        key = EventKey(subject.namespace, _event_name(subject.name, digest))
+            # The prefix stands for all messages, so that they are one event.
+            digest = event_digest(subject.uid, replace(note, message=COMBINED_PREFIX))
+            note = replace(note, message=cut_message(COMBINED_PREFIX + note.message))
+        key = EventKey(subject.namespace, event_name(subject.name, digest))
         entry = self._find_or_make(
             key,
             lambda: _Entry(
@@ -335,7 +323,7 @@ class EventAggregator:
             ),
         )
         entry.subject = subject
-        entry.note = EventNote(type=note.type, reason=note.reason, message=message)
+        entry.note = note
         entry.last = wall
         entry.count += 1
         return entry
@@ -345,7 +333,7 @@ class EventAggregator:
         return self._known.get(key, (lambda: unfinished) if unfinished is not None else make)
 
     def _is_one_of_many(
-        self, subject: EventSubject, note: EventNote, message: str, *, now: float
+        self, subject: EventSubject, note: EventNote, digest: bytes, *, now: float
     ) -> bool:
         similar = self._similar.get(
             (subject.identity, note.type, note.reason), lambda: _Similar(now)
@@ -353,7 +341,6 @@ class EventAggregator:
         if now - similar.at > SIMILAR_WINDOW_S:
             similar.messages.clear()
         similar.at = now
-        digest = _digest(subject, note, message)
         if digest in similar.messages:
             return False
         if len(similar.messages) >= SIMILAR_MESSAGES - 1:
@@ -383,29 +370,3 @@ class EventAggregator:
         if entry.is_dirty:
             entry.is_dirty = False
             self._pending[entry.key] = entry
-
-
-def _digest(subject: EventSubject, note: EventNote, message: str) -> bytes:
-    """Return what names an event: the same for every program and every start (C-20)."""
-    digest = hashlib.blake2b(digest_size=_HASH_BYTES)
-    for text in (subject.uid, note.type.value, note.reason, message):
-        data = text.encode("utf-8", "replace")
-        # The length keeps two neighbours from trading characters.
-        digest.update(len(data).to_bytes(4))
-        digest.update(data)
-    return digest.digest()
-
-
-def _event_name(name: str, digest: bytes) -> str:
-    suffix = digest.hex()
-    text = _NOT_IN_NAME.sub("-", name.lower())[: MAX_NAME - len(suffix) - 1]
-    labels = (label.strip("-") for label in text.split("."))
-    return ".".join([*(label for label in labels if label), suffix])
-
-
-def _cut(message: str) -> str:
-    data = message.encode("utf-8", "replace")
-    if len(data) <= MAX_MESSAGE_BYTES:
-        return data.decode("utf-8")
-    kept = data[: MAX_MESSAGE_BYTES - len(_ELLIPSIS)]
-    return (kept + _ELLIPSIS).decode("utf-8", "ignore")

@@ -7,11 +7,10 @@ from itertools import pairwise
 import pytest
 
 from ferrolb.model import EventNote, EventType
+from ferrolb.reconcile.event_text import MAX_MESSAGE_BYTES, MAX_NAME
 from ferrolb.reconcile.events import (
     BURST,
     COMBINED_PREFIX,
-    MAX_MESSAGE_BYTES,
-    MAX_NAME,
     REFILL_S,
     REFRESH_FROM_S,
     REFRESH_GAP_S,

@@ -18,7 +18,7 @@ from ferrolb.devserver.metrics import RequestLabels
 from ferrolb.devserver.negotiation import negotiate
 from ferrolb.devserver.paths import ResourcePath, parse_resource_path
 from ferrolb.devserver.reading import get_object, list_objects, watch_objects
-from ferrolb.devserver.representations import json_response
+from ferrolb.devserver.representations import add_warnings, json_response
 from ferrolb.devserver.reviews import REVIEWS, review
 from ferrolb.devserver.statuses import (
     ApiError,
@@ -122,11 +122,14 @@ class _Api:
         resource = self._cluster.registry.find(path.group, path.version, path.plural)
         if resource is None:
             return await self._answer_review(request, path)
-        call = await self._call(request, path, resource)
+        call = self._call(request, path, resource)
         try:
+            if request.method not in ("GET", "HEAD"):
+                call.body = await read_body(request)
             response = await HANDLERS[call.verb](self._cluster, call)
         except ApiError as error:
-            response = _refused(error, call.warnings)
+            response = _refused(error)
+        add_warnings(response, call.warnings)
         self._cluster.metrics.count_request(call.request_labels(response.status_code))
         return response
 
@@ -139,7 +142,7 @@ class _Api:
         body = await read_body(request)
         return review(self._cluster, kind, request.headers, body)
 
-    async def _call(self, request: Request, path: ResourcePath, resource: "ServedResource") -> Call:
+    def _call(self, request: Request, path: ResourcePath, resource: "ServedResource") -> Call:
         query = parse_query(request.scope["query_string"])
         _check_place(path, resource)
         verb = _verb_of(request, path, query)
@@ -154,8 +157,8 @@ class _Api:
             representation=negotiate(request.headers.get("accept", "")),
         )
         _check_options(call)
-        if request.method not in ("GET", "HEAD"):
-            call.body = await read_body(request)
+        if resource.deprecation:
+            call.warnings.append(resource.deprecation)
         return call
 
 
@@ -221,9 +224,9 @@ async def read_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _refused(error: ApiError, warnings: list[str] | None = None) -> Response:
+def _refused(error: ApiError) -> Response:
     refusal = error.refusal
-    response = json_response(refusal.status, status=refusal.code, warnings=warnings or ())
+    response = json_response(refusal.status, status=refusal.code)
     response.headers.update(refusal.headers)
     return response
 

@@ -1,7 +1,6 @@
 """The state behind the API: stored objects, what is served, who watches, and how it is kept."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,18 +8,15 @@ from uuid import uuid4
 
 from ferrolb.devserver.registry import Registry
 from ferrolb.devserver.watching import Hub
+from ferrolb.store import Change, ChangeType, ObjectKey
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ferrolb.devserver.authentication import Authenticator
+    from ferrolb.devserver.journal import Journal
     from ferrolb.devserver.metrics import Metrics
-    from ferrolb.store import Change, ResourceId, Store
-
-Record = Callable[["Change"], Awaitable[None]]
-"""Makes a change durable; returns once it is."""
-
-
-async def forget(_change: "Change") -> None:
-    """Keep changes in memory only."""
+    from ferrolb.store import ResourceId, Store
 
 
 def _ignore(_change: "Change") -> None:
@@ -36,7 +32,7 @@ class Cluster:
     registry: Registry
     metrics: "Metrics"
     authenticator: "Authenticator"
-    record: Record = forget
+    _journal: "Journal | None" = None
     _hooks: "dict[ResourceId, Callable[[Change], None]]" = field(default_factory=dict)
     _general: "Callable[[Change], None]" = _ignore
 
@@ -56,6 +52,25 @@ class Cluster:
         """Call a function after each change of a resource, before it is made durable."""
         self._hooks[resource] = hook
 
+    def keep_in(self, journal: "Journal") -> None:
+        """Acknowledge changes only when a journal has them."""
+        self._journal = journal
+
+    def restored(self) -> None:
+        """Let the hooks see what is in the store already, as added."""
+        for resource, hook in self._hooks.items():
+            for obj in self.store.list(resource).encoded:
+                hook(
+                    Change(
+                        type=ChangeType.ADDED,
+                        key=ObjectKey(resource, "", ""),
+                        resource_version=self.store.resource_version,
+                        encoded=obj,
+                        encoded_previous=None,
+                    )
+                )
+        self.hub.publish(self.store.resource_version)
+
     def watch_all(self, hook: "Callable[[Change], None]") -> None:
         """Call a function after each change of anything, before it is made durable."""
         self._general = hook
@@ -68,5 +83,7 @@ class Cluster:
         if hook is not None:
             hook(change)
         self._general(change)
-        await self.record(change)
+        if self._journal is not None:
+            self._journal.append(change)
+            await self._journal.commit()
         self.hub.publish(change.resource_version)

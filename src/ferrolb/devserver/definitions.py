@@ -10,6 +10,7 @@ from ferrolb.apimachinery import (
     FieldError,
     RuleSet,
     SchemaView,
+    apply_defaults,
     check_structural,
     compile_rules,
     custom_format,
@@ -41,6 +42,10 @@ class CustomStrategy(Strategy):
         super().__init__(has_status=has_status)
         self._schema = schema
         self._rules = rules
+
+    @override
+    def default(self, obj: JsonObject) -> JsonObject:
+        return obj if self._schema is None else apply_defaults(obj, self._schema)
 
     @override
     def prepare_status(self, obj: JsonObject, old: JsonObject) -> JsonObject:

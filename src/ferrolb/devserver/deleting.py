@@ -40,7 +40,7 @@ async def delete_object(cluster: "Cluster", call: Call) -> Response:
     if not is_gone or (not resource.group and resource.plural in ANSWERED_WITH_OBJECT):
         return object_response(call, write.encoded, now=cluster.now())
     uid = metadata_of(decode(write.encoded)).get("uid")
-    return json_response(success(call.target, str(uid)), warnings=call.warnings)
+    return json_response(success(call.target, str(uid)))
 
 
 def _is_held(write: Write) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ferrolb.apimachinery import apply_defaults
 from ferrolb.model import JsonObject
 from ferrolb.store import ResourceId
 
@@ -105,12 +104,6 @@ class ServedResource:
     def subresources(self) -> Mapping[str, tuple[str, ...]]:
         """Subresources that are served, with their verbs."""
         return {"status": STATUS_VERBS} if self.traits.has_status else {}
-
-    def defaulted(self, obj: JsonObject) -> JsonObject:
-        """Return an object with the defaults of a custom resource's schema."""
-        if self.schema is None or not self.traits.is_custom:
-            return obj
-        return apply_defaults(obj, self.schema)
 
     def incoming(self, obj: JsonObject) -> JsonObject:
         """Return an object of this version as it is stored."""

@@ -1,6 +1,6 @@
 """Objects as they go to the client: whole, as a Table, or as metadata only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ferrolb.devserver.registry import ServedResource
 
 JSON_CONTENT: Final = "application/json"
+
+MAX_WARNINGS: Final = 32
+MAX_WARNING: Final = 256
+"""Warnings of one answer, and characters of each: headers have to fit into what clients read."""
+
 ENCODER: Final = msgspec.json.Encoder()
 DECODER: Final = msgspec.json.Decoder()
 
@@ -27,17 +32,20 @@ def decode(encoded: bytes) -> JsonObject:
     return obj
 
 
-def json_response(value: Json, *, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+def json_response(value: Json, *, status: int = 200) -> Response:
     """Return a JSON answer."""
-    return encoded_response(ENCODER.encode(value), status=status, warnings=warnings)
+    return encoded_response(ENCODER.encode(value), status=status)
 
 
-def encoded_response(body: bytes, *, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+def encoded_response(body: bytes, *, status: int = 200) -> Response:
     """Return an answer whose JSON is encoded already."""
-    response = Response(body, status_code=status, media_type=JSON_CONTENT)
-    for warning in warnings:
-        response.headers.append("warning", f"299 - {_quoted(warning)}")
-    return response
+    return Response(body, status_code=status, media_type=JSON_CONTENT)
+
+
+def add_warnings(response: Response, warnings: Sequence[str]) -> None:
+    """Put warnings on an answer; kubectl prints them."""
+    for warning in warnings[:MAX_WARNINGS]:
+        response.headers.append("warning", f"299 - {_quoted(warning[:MAX_WARNING])}")
 
 
 def _quoted(text: str) -> str:
@@ -49,10 +57,9 @@ def _quoted(text: str) -> str:
 def object_response(call: "Call", encoded: bytes, *, now: datetime, status: int = 200) -> Response:
     """Return a stored object in the representation asked for."""
     if call.representation.form is Form.OBJECT and call.resource.is_stored_version:
-        return encoded_response(encoded, status=status, warnings=call.warnings)
+        return encoded_response(encoded, status=status)
     obj = call.resource.outgoing(decode(encoded))
-    shown = shown_object(call, obj, now=now)
-    return json_response(shown, status=status, warnings=call.warnings)
+    return json_response(shown_object(call, obj, now=now), status=status)
 
 
 def shown_object(
@@ -140,6 +147,3 @@ def included(call: "Call") -> IncludeObject:
         return IncludeObject(text)
     except ValueError as error:
         raise bad_request(f"unrecognized includeObject value: {text[:40]!r}") from error
-
-
-Shown = Callable[[JsonObject], JsonObject]

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -20,6 +21,8 @@ from ferrolb.devserver.definitions import (
     served_resources,
     storage_of,
 )
+from ferrolb.devserver.journal import Journal
+from ferrolb.devserver.journal_files import JournalError
 from ferrolb.devserver.kubeconfig import write_kubeconfig
 from ferrolb.devserver.metrics import Metrics
 from ferrolb.devserver.options import DevServerOptions, Endpoint
@@ -29,7 +32,7 @@ from ferrolb.devserver.registry import Registry
 from ferrolb.devserver.seeding import seed
 from ferrolb.devserver.tls import load_or_make_identity, server_context
 from ferrolb.devserver.watching import Hub
-from ferrolb.runtime import bind_socket
+from ferrolb.runtime import StartupError, bind_socket
 from ferrolb.store import ChangeType, Store
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 KEEP_ALIVE_S: Final = 180
 """An idle connection stays this long: longer than Go's clients keep one (90 s), so that the server
 never closes a connection that a client is about to use."""
+
+STORE_DIRECTORY: Final = "objects"
+"""Where the data directory keeps the objects; certificates and token lie beside it."""
 
 STOP_S: Final = 1
 """Seconds that requests under way are given when the server stops."""
@@ -83,10 +89,6 @@ async def _serve(
         kubeconfig=options.kubeconfig,
     )
     cluster = make_cluster(options, token)
-    reaper = Reaper(cluster)
-    cluster.watch_all(reaper.saw)
-    await seed(cluster, ranges=options.service_ranges, port=port)
-    reaper.start()
     app = make_app(cluster, address=f"{host}:{port}")
 
     def announce() -> None:
@@ -94,12 +96,42 @@ async def _serve(
         ready(endpoint)
 
     server = _Server(_config(app, server_context(identity.server)), announce)
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks, _kept(cluster, options.data_dir):
+        reaper = Reaper(cluster)
+        cluster.watch_all(reaper.saw)
+        await seed(cluster, ranges=options.service_ranges, port=port)
+        reaper.start()
         reaping = tasks.create_task(reaper.run())
         try:
             await run_until_cancelled(server, listener, cluster)
         finally:
             reaping.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _kept(cluster: Cluster, directory: Path | None) -> AsyncIterator[None]:
+    """Keep what is stored in a directory while this lasts, and take over what is there.
+
+    Raises:
+        StartupError: the directory cannot be used.
+    """
+    if directory is None:
+        yield
+        return
+    try:
+        journal = Journal(directory / STORE_DIRECTORY, cluster.store)
+    except JournalError as error:
+        raise StartupError(str(error)) from error
+    cluster.keep_in(journal)
+    cluster.restored()
+    writing = asyncio.create_task(journal.run())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await writing
+        journal.close()
 
 
 def reachable_host(host: str) -> str:

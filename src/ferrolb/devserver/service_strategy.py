@@ -1,11 +1,14 @@
 """Services as a kind of the registry: allocation and rules come from `services`."""
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from ferrolb.devserver.metadata import NameRule, validate_metadata
+from ferrolb.devserver.service_fields import malformed
 from ferrolb.devserver.services import (
+    default_service,
     prepare_service_create,
     prepare_service_status,
     prepare_service_update,
@@ -24,6 +27,14 @@ class ServiceStrategy(Strategy):
     def __init__(self, ranges: "ServiceRanges") -> None:
         super().__init__(name_rule=NameRule.LABEL_1035, has_status=True)
         self._ranges = ranges
+
+    @override
+    def default(self, obj: "JsonObject") -> "JsonObject":
+        if malformed(obj):
+            return obj
+        service = deepcopy(obj)
+        default_service(service)
+        return service
 
     @override
     def on_create(self, obj: "JsonObject") -> Prepared:

@@ -53,6 +53,19 @@ class Strategy:
         self.name_rule = name_rule
         self.has_status = has_status
 
+    def default(self, obj: JsonObject) -> JsonObject:
+        """Return an object with the defaults that depend on nothing else."""
+        return obj
+
+    def reset(self, obj: JsonObject, old: JsonObject | None, *, is_status: bool) -> JsonObject:
+        """Return an object without what the addressed endpoint does not write.
+
+        Managed fields are made of this, so that nobody comes to own what was ignored.
+        """
+        if is_status and old is not None:
+            return self.prepare_status(obj, old)
+        return with_status_of(obj, old or {}) if self.has_status else obj
+
     def on_create(self, obj: JsonObject) -> Prepared:
         """Return what a creation stores."""
         new = self.prepare_create(obj)
@@ -100,13 +113,10 @@ class WorkloadStrategy(Strategy):
 
     @override
     def prepare_create(self, obj: JsonObject) -> JsonObject:
-        return {**self._sized(super().prepare_create(obj)), "status": {}}
+        return {**super().prepare_create(obj), "status": {}}
 
     @override
-    def prepare_update(self, obj: JsonObject, old: JsonObject) -> JsonObject:
-        return self._sized(super().prepare_update(obj, old))
-
-    def _sized(self, obj: JsonObject) -> JsonObject:
+    def default(self, obj: JsonObject) -> JsonObject:
         spec = member_of(obj, "spec")
         if not self._has_replicas or "replicas" in spec:
             return obj
@@ -162,6 +172,10 @@ class NodeStrategy(Strategy):
 
     def __init__(self) -> None:
         super().__init__(has_status=True)
+
+    @override
+    def reset(self, obj: JsonObject, old: JsonObject | None, *, is_status: bool) -> JsonObject:
+        return obj if old is None else super().reset(obj, old, is_status=is_status)
 
     @override
     def prepare_create(self, obj: JsonObject) -> JsonObject:

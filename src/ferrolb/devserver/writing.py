@@ -21,8 +21,8 @@ from ferrolb.devserver.admission import (
     preconditions_of,
 )
 from ferrolb.devserver.bodies import known_fields, parse_document, parse_object
-from ferrolb.devserver.calls import Call
-from ferrolb.devserver.ownership import tracked
+from ferrolb.devserver.calls import Call, Verb
+from ferrolb.devserver.ownership import applied, tracked
 from ferrolb.devserver.representations import object_response
 from ferrolb.devserver.statuses import (
     already_exists,
@@ -79,8 +79,8 @@ def _create(cluster: "Cluster", call: Call, obj: JsonObject) -> Write:
     name = str(metadata_of(obj).get("name") or "")
     resource = call.resource
     check_namespace_open(cluster, call, name)
-    prepared = resource.strategy.on_create(resource.defaulted(obj))
-    new = tracked(call, checked(call, prepared, name), None, now=cluster.now())
+    sent = owned(cluster, call, resource.strategy.default(obj), None)
+    new = checked(call, resource.strategy.on_create(sent), name)
     return cluster.store.create(
         call.key(name),
         resource.incoming(new),
@@ -89,6 +89,17 @@ def _create(cluster: "Cluster", call: Call, obj: JsonObject) -> Write:
         has_generation=resource.traits.has_generation,
         dry_run=call.is_dry_run,
     )
+
+
+def owned(cluster: "Cluster", call: Call, obj: JsonObject, old: JsonObject | None) -> JsonObject:
+    """Return what the endpoint takes of an object, with managed fields.
+
+    Server-side apply has written those already.
+    """
+    if call.verb is Verb.APPLY:
+        return obj
+    written = call.resource.strategy.reset(obj, old, is_status=call.is_status)
+    return tracked(call, written, old, now=cluster.now())
 
 
 async def update_object(cluster: "Cluster", call: Call) -> Response:
@@ -125,12 +136,12 @@ def updated(cluster: "Cluster", call: Call, obj: JsonObject, stored: JsonObject)
     """
     resource = call.resource
     old = resource.outgoing(stored)
-    before = resource.defaulted(obj)
+    sent = owned(cluster, call, resource.strategy.default(obj), old)
     if call.is_status:
-        prepared = resource.strategy.on_status(before, old)
+        prepared = resource.strategy.on_status(sent, old)
     else:
-        prepared = resource.strategy.on_update(before, old)
-    new = tracked(call, checked(call, prepared, call.path.name), old, now=cluster.now())
+        prepared = resource.strategy.on_update(sent, old)
+    new = checked(call, prepared, call.path.name)
     try:
         return cluster.store.update(
             call.key(),
@@ -155,6 +166,8 @@ def conflict_text(error: ConflictError) -> str:
 
 async def patch_object(cluster: "Cluster", call: Call) -> Response:
     """Change an object, or its status, by one of the patch formats."""
+    if call.content_type == APPLY_PATCH:
+        return await apply_object(cluster, call)
     patcher = _PATCHERS.get(call.content_type)
     accepted = accepted_patches(call)
     if patcher is None or call.content_type not in accepted:
@@ -166,6 +179,33 @@ async def patch_object(cluster: "Cluster", call: Call) -> Response:
     patched = _patched(call, patcher, call.resource.outgoing(stored))
     obj = matching_path(call, known_fields(call, patched))
     return await _store_update(cluster, call, obj, stored)
+
+
+async def apply_object(cluster: "Cluster", call: Call) -> Response:
+    """Bring an object to what a manager wants of it, and make it where it is not there yet."""
+    request = matching_path(call, known_fields(call, parse_object(call)))
+    if metadata_of(request).get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    try:
+        stored = cluster.store.get(call.key())
+    except NotFoundError as error:
+        if call.is_status or metadata_of(request).get("uid"):
+            raise not_found(call.target) from error
+        obj = applied(call, None, _applicable(call, request), now=cluster.now())
+        return await create_from(cluster, call, obj)
+    live = call.resource.outgoing(stored)
+    obj = applied(call, live, _applicable(call, request), now=cluster.now())
+    return await _store_update(cluster, call, obj, stored)
+
+
+def _applicable(call: Call, request: JsonObject) -> JsonObject:
+    """Return what of an apply request the addressed endpoint takes."""
+    if not call.resource.traits.has_status:
+        return request
+    if call.is_status:
+        kept = ("apiVersion", "kind", "metadata", "status")
+        return {name: request[name] for name in kept if name in request}
+    return {name: value for name, value in request.items() if name != "status"}
 
 
 def accepted_patches(call: Call) -> list[str]:

@@ -82,7 +82,7 @@ def _from_files(paths: list[Path]) -> Access:
         _merge(merged, _read(path), path.absolute().parent)
     try:
         return _access(KubeConfig.from_dict(merged).get())
-    except LightkubeConfigError as error:
+    except (LightkubeConfigError, ConfigError) as error:
         raise ConfigError(f"kubeconfig {name}: {error}") from error
     except KeyError as error:
         raise ConfigError(f"kubeconfig {name}: {error} is missing") from error
@@ -131,7 +131,7 @@ def _make_absolute(section: str, entry: JsonObject, directory: Path) -> None:
         return
     inner, names = _PATHS[section]
     body = entry.get(inner)
-    if body is None:
+    if body is None and section == "users":
         # kubectl writes `user: null` for a user without credentials
         entry[inner] = body = {}
     if isinstance(body, dict):

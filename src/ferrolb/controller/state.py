@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Final
 
+from ferrolb.config import field_condition, pool_condition
 from ferrolb.kube import (
     PODS,
     ConfigurationState,
-    Finding,
     NotFoundError,
     StateIdentity,
     parse_object,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STATE_NAME: Final = "controller"
 """Name of the object; the speakers' are `speaker-<node>`."""
 
-_REPORTER: Final = "poolReconciler"
+_MANAGER: Final = "poolReconciler"
 
 
 class OwnState:
@@ -46,10 +46,7 @@ class OwnState:
                 owner_uid=await self._pod_uid(),
             )
             self._state = ConfigurationState(self._client, identity)
-        finding = Finding()
-        if errors:
-            finding = Finding.configuration_error("\n".join(error.message for error in errors))
-        await self._state.report(_REPORTER, finding)
+        await self._state.report(_MANAGER, [pool_condition(errors), field_condition(errors)])
 
     def on_change(self, change: "Change[RawObject]", report_again: "Callable[[], None]") -> None:
         """Report again when the object came or went; changes of it are somebody's business."""

@@ -26,9 +26,7 @@ from ferrolb.kube.client import (
     parse_object,
 )
 from ferrolb.kube.configuration_state import (
-    ConditionReason,
     ConfigurationState,
-    Finding,
     StateIdentity,
 )
 from ferrolb.kube.convert import allocated_from, service_from
@@ -123,12 +121,10 @@ __all__ = [
     "Cache",
     "Change",
     "ClientSettings",
-    "ConditionReason",
     "ConfigError",
     "ConfigurationState",
     "ConflictError",
     "EventRecorder",
-    "Finding",
     "ForbiddenError",
     "GoneError",
     "InvalidError",

@@ -7,29 +7,28 @@ at which the status last changed (C-10).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from ferrolb.config import configuration_status, read_conditions
 from ferrolb.kube.client import PatchType, parse_object
 from ferrolb.kube.errors import AlreadyExistsError, ForbiddenError, NotFoundError
 from ferrolb.kube.resource import CONFIGURATION_STATES
 from ferrolb.telemetry import get_logger
 
 if TYPE_CHECKING:
+    from ferrolb.config import Condition
     from ferrolb.kube.client import ApiClient
     from ferrolb.kube.errors import ApiError
     from ferrolb.kube.resource import ApiPath
     from ferrolb.model import Json, JsonObject
 
-MAX_MESSAGE: Final = 32768
-"""Characters of a condition's message that the API accepts."""
-
 MAX_LABEL_VALUE: Final = 63
 """Characters of a label's value; a node's name may be longer."""
 
+_STATUS: Final = "status"
 _COMPONENT_LABEL: Final = "metallb.io/component-type"
 _NODE_LABEL: Final = "metallb.io/node-name"
 
@@ -38,32 +37,6 @@ _TYPE: Final["JsonObject"] = {
     "apiVersion": CONFIGURATION_STATES.api_version,
     "kind": CONFIGURATION_STATES.kind,
 }
-
-
-class ConditionReason(StrEnum):
-    """`reason` of a condition."""
-
-    RECONCILED = "Reconciled"
-    CONFIGURATION_ERROR = "ConfigurationError"
-    UNKNOWN_ERROR = "UnknownError"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a reconciler found; the configuration is fine where the reason is RECONCILED."""
-
-    reason: ConditionReason = ConditionReason.RECONCILED
-    message: str = ""
-
-    @classmethod
-    def configuration_error(cls, text: str) -> "Finding":
-        """The configuration has errors; repeating changes nothing."""
-        return cls(ConditionReason.CONFIGURATION_ERROR, f"configuration error: {text}")
-
-    @classmethod
-    def unknown_error(cls, text: str) -> "Finding":
-        """The configuration could not be judged, because reading it failed or the like."""
-        return cls(ConditionReason.UNKNOWN_ERROR, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +122,11 @@ class ConfigurationState:
         async with self._lock:
             return await self._ensure()
 
-    async def report(self, reporter: str, finding: Finding) -> None:
-        """Set the condition `<reporter>Valid`, and what follows from all conditions.
+    async def report(self, manager: str, conditions: "Sequence[Condition]") -> None:
+        """Set these conditions, and what follows from all conditions of the object.
 
-        `reporter` is MetalLB's field manager: `poolReconciler` or `configReconciler`.
+        `manager` is the field manager: MetalLB's are `poolReconciler` and `configReconciler`. A
+        condition that it reported before and does not report now is removed.
 
         Raises:
             ApiError: the API failed; report again.
@@ -161,7 +135,7 @@ class ConfigurationState:
             if not self._is_known and not await self._ensure():
                 return
             try:
-                await self._report_anew(reporter, finding)
+                await self._report_anew(manager, conditions)
             except (NotFoundError, ForbiddenError) as error:
                 self._give_up(error)
 
@@ -222,53 +196,56 @@ class ConfigurationState:
             metadata["ownerReferences"] = owners
         return {**_TYPE, "metadata": metadata}
 
-    async def _report_anew(self, reporter: str, finding: Finding) -> None:
+    async def _report_anew(self, manager: str, conditions: "Sequence[Condition]") -> None:
         """Report, once more from the start if the object was deleted meanwhile."""
         try:
-            await self._report(reporter, finding)
+            await self._report(manager, conditions)
         except NotFoundError:
             if await self._ensure():
-                await self._report(reporter, finding)
+                await self._report(manager, conditions)
 
-    async def _report(self, reporter: str, finding: Finding) -> None:
-        condition = self._next_condition(f"{reporter}Valid", finding)
-        if not any(condition.items() <= other.items() for other in _conditions(self._status)):
-            await self._apply(reporter, condition)
+    async def _report(self, manager: str, conditions: "Sequence[Condition]") -> None:
+        standing = read_conditions({_STATUS: self._status})
+        if any(condition not in standing for condition in conditions):
+            await self._apply(manager, conditions)
         await self._sum_up()
 
     async def _sum_up(self) -> None:
-        summary = _summary(_conditions(self._status))
+        amounts_to = configuration_status(read_conditions({_STATUS: self._status}))
+        summary: JsonObject = {
+            "result": amounts_to.result.value,
+            "errorSummary": amounts_to.error_summary,
+        }
         if any(self._status.get(name) != value for name, value in summary.items()):
-            path = self._status_path()
-            change: JsonObject = {"status": summary}
-            self._read(parse_object(await self._client.patch(path, change)))
+            change: JsonObject = {_STATUS: summary}
+            self._read(parse_object(await self._client.patch(self._status_path(), change)))
 
-    async def _apply(self, reporter: str, condition: "JsonObject") -> None:
+    async def _apply(self, manager: str, conditions: "Sequence[Condition]") -> None:
+        entries: list[Json] = [self._entry(condition) for condition in conditions]
         body: JsonObject = {
             **_TYPE,
             "metadata": {"namespace": self._identity.namespace, "name": self._identity.name},
-            "status": {"conditions": [condition]},
+            _STATUS: {"conditions": entries},
         }
         answer = await self._client.patch(
             self._status_path(),
             body,
             content_type=PatchType.APPLY,
-            params={"fieldManager": reporter, "force": "true"},
+            params={"fieldManager": manager, "force": "true"},
         )
         self._read(parse_object(answer))
 
-    def _next_condition(self, name: str, finding: Finding) -> "JsonObject":
-        is_valid = finding.reason is ConditionReason.RECONCILED
-        status = "True" if is_valid else "False"
+    def _entry(self, condition: "Condition") -> "JsonObject":
+        status = "True" if condition.is_true else "False"
         changed_at: Json = self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for condition in _conditions(self._status):
-            if condition.get("type") == name and condition.get("status") == status:
-                changed_at = condition.get("lastTransitionTime", changed_at)
+        for entry in _conditions(self._status):
+            if entry.get("type") == condition.type and entry.get("status") == status:
+                changed_at = entry.get("lastTransitionTime", changed_at)
         return {
-            "type": name,
+            "type": condition.type,
             "status": status,
-            "reason": finding.reason.value,
-            "message": finding.message[:MAX_MESSAGE],
+            "reason": condition.reason,
+            "message": condition.message,
             "lastTransitionTime": changed_at,
         }
 
@@ -276,7 +253,7 @@ class ConfigurationState:
         return CONFIGURATION_STATES.path(self._identity.namespace, self._identity.name, "status")
 
     def _read(self, content: "JsonObject") -> None:
-        status = content.get("status")
+        status = content.get(_STATUS)
         self._status = status if isinstance(status, dict) else {}
 
 
@@ -285,16 +262,3 @@ def _conditions(status: "JsonObject") -> "list[JsonObject]":
     if not isinstance(conditions, list):
         return []
     return [condition for condition in conditions if isinstance(condition, dict)]
-
-
-def _summary(conditions: "list[JsonObject]") -> "JsonObject":
-    """Return `result` and `errorSummary`, which only configuration errors count for."""
-    if not conditions:
-        return {"result": "Unknown", "errorSummary": ""}
-    errors = [
-        str(condition.get("message", ""))
-        for condition in conditions
-        if condition.get("status") == "False"
-        and condition.get("reason") == ConditionReason.CONFIGURATION_ERROR
-    ]
-    return {"result": "Invalid" if errors else "Valid", "errorSummary": "\n".join(errors)}

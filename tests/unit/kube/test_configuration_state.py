@@ -9,13 +9,8 @@ import pytest
 import structlog
 from tests.fakes.object_api import ObjectApi, Refusal, Seen, serve_objects
 
-from ferrolb.kube import ApiClient, ServerError
-from ferrolb.kube.configuration_state import (
-    MAX_MESSAGE,
-    ConfigurationState,
-    Finding,
-    StateIdentity,
-)
+from ferrolb.config import Condition, unknown_condition
+from ferrolb.kube import ApiClient, ConfigurationState, ServerError, StateIdentity
 
 pytestmark = pytest.mark.anyio
 
@@ -25,8 +20,19 @@ CONTROLLER = StateIdentity.for_controller(
     "metallb-system", owner_name="controller-abc", owner_uid="p-1"
 )
 OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "controller-abc", "uid": "p-1"}
-OK = Finding()
-BAD = Finding.configuration_error('parsing pool "gold": no')
+OK = Condition(type="poolReconcilerValid", is_true=True, reason="Reconciled")
+
+
+def bad(text: str, kind: str = "poolReconcilerValid") -> Condition:
+    return Condition(
+        type=kind,
+        is_true=False,
+        reason="ConfigurationError",
+        message=f"configuration error: {text}",
+    )
+
+
+BAD = bad('parsing pool "gold": no')
 
 
 @pytest.fixture
@@ -57,8 +63,8 @@ class Bench:
     def writes(self) -> list[tuple[str, str]]:
         return self.api.requests("POST", "PUT", "PATCH", "DELETE")
 
-    async def report(self, finding: Finding, reporter: str = "poolReconciler") -> None:
-        await self.state.report(reporter, finding)
+    async def report(self, *conditions: Condition, manager: str = "poolReconciler") -> None:
+        await self.state.report(manager, conditions)
 
 
 @asynccontextmanager
@@ -162,7 +168,7 @@ def test_a_node_name_too_long_for_a_label_is_left_out_of_the_labels() -> None:
     assert identity.labels == {"metallb.io/component-type": "speaker"}
 
 
-async def test_a_finding_is_applied_under_its_reporter_and_summed_up() -> None:
+async def test_a_condition_is_applied_under_its_manager_and_summed_up() -> None:
     async with bench_() as bench:
         await bench.report(BAD)
         apply, summary = bench.api.seen[-2:]
@@ -220,7 +226,7 @@ async def test_transition_time_moves_only_with_the_status() -> None:
     async with bench_() as bench:
         await bench.report(BAD)
         bench.now += 60
-        await bench.report(Finding.configuration_error("other"))
+        await bench.report(bad("other"))
         (other,) = bench.status["conditions"]
         assert other == condition("False", "ConfigurationError", "configuration error: other")
         bench.now += 60
@@ -240,17 +246,19 @@ async def test_a_field_of_the_condition_that_is_not_ours_causes_no_write() -> No
 
 async def test_an_unknown_error_is_no_invalid_configuration() -> None:
     async with bench_() as bench:
-        await bench.report(Finding.unknown_error("listing pools failed"))
+        await bench.report(unknown_condition("poolReconcilerValid", "listing pools failed"))
         (found,) = bench.status["conditions"]
         assert found == condition("False", "UnknownError", "listing pools failed")
         assert (bench.status["result"], bench.status["errorSummary"]) == ("Valid", "")
 
 
-async def test_conditions_of_several_reporters_are_summed_up_together() -> None:
+async def test_conditions_of_several_managers_are_summed_up_together() -> None:
     async with bench_() as bench:
         await bench.report(BAD)
-        await bench.report(Finding.configuration_error("second"), "configReconciler")
-        await bench.report(OK, "third")
+        second = bad("second", "configReconcilerValid")
+        await bench.report(second, manager="configReconciler")
+        third = Condition(type="third", is_true=True, reason="Reconciled")
+        await bench.report(third, manager="third")
         first = 'configuration error: parsing pool "gold": no'
         assert bench.status["result"] == "Invalid"
         assert bench.status["errorSummary"] == f"{first}\nconfiguration error: second"
@@ -271,13 +279,13 @@ async def test_a_summary_that_was_not_written_is_written_at_the_next_report() ->
         assert bench.status["result"] == "Invalid"
 
 
-async def test_a_long_message_is_cut_to_what_the_schema_allows() -> None:
+async def test_a_condition_that_is_no_longer_reported_goes() -> None:
     async with bench_() as bench:
-        await bench.report(Finding.configuration_error("x" * 2 * MAX_MESSAGE))
-        assert len(bench.status["conditions"][0]["message"]) == MAX_MESSAGE
-        before = len(bench.api.seen)
-        await bench.report(Finding.configuration_error("x" * 2 * MAX_MESSAGE))
-        assert len(bench.api.seen) == before
+        extra = Condition(type="ferrolb.io/extra", is_true=True, reason="Reconciled")
+        await bench.report(OK, extra)
+        assert [one["type"] for one in bench.status["conditions"]] == [OK.type, extra.type]
+        await bench.report(BAD)
+        assert [one["type"] for one in bench.status["conditions"]] == [OK.type]
 
 
 async def test_a_deleted_object_is_created_again_by_the_next_report() -> None:

@@ -1,0 +1,270 @@
+"""A real dev API server and a real controller as processes, for tests that judge by kubectl.
+
+Also what such tests measure: the requests that the server has answered.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from ferrolb.kube import SERVICES, ApiClient, connect, parse_object
+
+DEADLINE_S: Final = 30.0
+"""For anything to happen; only a broken program comes near it."""
+
+_WRITES: Final = ("POST", "PUT", "PATCH", "DELETE", "APPLY")
+
+
+@dataclass(kw_only=True)
+class Process:
+    """One `ferrolb` program."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it and return its exit status."""
+        self.popen.send_signal(number)
+        return self.popen.wait(DEADLINE_S)
+
+    def text(self) -> str:
+        """Return all it has printed."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+def start(name: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> Process:
+    """Start `ferrolb NAME ARGUMENTS`."""
+    with log.open("ab") as sink:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "ferrolb", name, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+        )
+    return Process(name=name, popen=popen, log=log)
+
+
+def wait_until(what: str, check: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
+    """Return the first true value of `check()`."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_s:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """A running dev API server, and the controllers started on it."""
+
+    folder: Path
+    kubeconfig: Path
+    devserver: Process
+    controllers: list[Process] = field(default_factory=list)
+
+    def start_controller(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
+        """Start a controller and wait until it has taken over what there is."""
+        log = self.folder / f"controller-{len(self.controllers)}.log"
+        fixed = ("--kubeconfig", str(self.kubeconfig), "--health-probe-port=0")
+        ports = () if any("-port" in word for word in arguments) else ("--port=0",)
+        process = start("controller", *fixed, *ports, *arguments, log=log, env=env)
+        self.controllers.append(process)
+        wait_until(
+            "the controller has started",
+            lambda: '"msg": "started"' in process.text() or process.popen.poll() is not None,
+        )
+        assert process.popen.poll() is None, process.text()
+        return process
+
+    def kubectl(self, *arguments: str, stdin: str = "", ok: bool = True) -> str:
+        """Run kubectl; return what it printed, on failure (`ok=False` expects one) the error."""
+        done = subprocess.run(
+            ["kubectl", *arguments],
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode == 0) is ok, f"kubectl {arguments}: {done.stdout}{done.stderr}"
+        return done.stdout if ok else done.stderr
+
+    def apply(self, *objects: dict[str, Any] | str) -> str:
+        """Apply objects, or YAML texts, with kubectl."""
+        texts = [one if isinstance(one, str) else yaml.safe_dump(one) for one in objects]
+        return self.kubectl("apply", "-f", "-", stdin="---\n".join(texts))
+
+    def get(self, *arguments: str) -> Any:
+        """Return what `kubectl get ARGUMENTS -o json` prints."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def address(self, service: str, namespace: str = "default") -> str:
+        """Return the Service's addresses, comma-separated, "" while pending."""
+        found = self.get("service", service, "-n", namespace)
+        return ",".join(e.get("ip", "") for e in _ingress(found))
+
+    def wait_address(self, service: str, address: str = "", namespace: str = "default") -> str:
+        """Wait until the Service has this address, or any."""
+
+        def check() -> str:
+            found = self.address(service, namespace)
+            return found if not address or found == address else ""
+
+        return str(wait_until(f"{service} has address {address or '(any)'}", check))
+
+    def events(self, service: str, namespace: str = "default") -> list[dict[str, Any]]:
+        """Return the events about a Service, the oldest first."""
+        selector = f"involvedObject.kind=Service,involvedObject.name={service}"
+        items = self.get("events", "-n", namespace, f"--field-selector={selector}")["items"]
+        return sorted(items, key=lambda event: str(event["firstTimestamp"]))
+
+    def wait_event(self, service: str, reason: str, message: str = "", **where: str) -> Any:
+        """Wait for an event of this reason and, if given, exactly this message."""
+
+        def check() -> Any:
+            for event in self.events(service, **where):
+                if event["reason"] == reason and message in ("", event["message"]):
+                    return event
+            return None
+
+        return wait_until(f"{service} has event {reason} {message}", check)
+
+    def writes(self) -> Counter[str]:
+        """Return how many writes the server has answered, by `resource` or `resource/sub`."""
+        counts: Counter[str] = Counter()
+        for family in text_string_to_metric_families(self.kubectl("get", "--raw", "/metrics")):
+            for sample in family.samples:
+                if sample.name != "apiserver_request_total":
+                    continue
+                if sample.labels["verb"] in _WRITES:
+                    name = "/".join(
+                        filter(None, map(sample.labels.get, ("resource", "subresource")))
+                    )
+                    counts[name] += int(sample.value)
+        return counts
+
+    def quiet_writes(self, *, quiet_s: float = 1.5) -> Counter[str]:
+        """Return `writes()` once none has come for `quiet_s`: nothing more is to be expected."""
+        before = self.writes()
+        while True:
+            time.sleep(quiet_s)
+            after = self.writes()
+            if after == before:
+                return after
+            before = after
+
+    def bulk(self, services: Sequence[dict[str, Any]], *, connections: int = 32) -> None:
+        """Create many Services at once, without kubectl."""
+        asyncio.run(_create_all(self.kubeconfig, services, connections))
+
+    def services(self) -> list[dict[str, Any]]:
+        """Return all Services, read in one request without kubectl."""
+        return asyncio.run(_list_services(self.kubeconfig))
+
+    def assigned(self) -> int:
+        """Return how many Services have an address."""
+        return sum(bool(_ingress(service)) for service in self.services())
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for process in [*self.controllers, self.devserver]:
+            if process.popen.poll() is None:
+                process.stop(signal.SIGKILL)
+
+
+@contextmanager
+def running_cluster(folder: Path, *arguments: str) -> Iterator[Cluster]:
+    """Start an API server in `folder`, with these arguments; end everything behind it."""
+    kubeconfig = folder / "kubeconfig"
+    devserver = start(
+        "devserver", "--write-kubeconfig", str(kubeconfig), *arguments, log=folder / "server.log"
+    )
+    cluster = Cluster(folder=folder, kubeconfig=kubeconfig, devserver=devserver)
+    try:
+        wait_until(
+            "the API server answers",
+            lambda: kubeconfig.exists() or devserver.popen.poll() is not None,
+        )
+        assert devserver.popen.poll() is None, devserver.text()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def pool(name: str, *addresses: str, **spec: Any) -> dict[str, Any]:
+    """Return an IPAddressPool."""
+    return {
+        "apiVersion": "metallb.io/v1beta1",
+        "kind": "IPAddressPool",
+        "metadata": {"name": name, "namespace": "metallb-system"},
+        "spec": {"addresses": list(addresses), **spec},
+    }
+
+
+def service(
+    name: str,
+    *,
+    annotations: dict[str, str] | None = None,
+    ports: Sequence[dict[str, Any]] = ({"port": 80},),
+    **spec: Any,
+) -> dict[str, Any]:
+    """Return a Service of type LoadBalancer in the namespace default, without node ports."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default", "annotations": annotations or {}},
+        "spec": {
+            "type": "LoadBalancer",
+            "allocateLoadBalancerNodePorts": False,
+            "selector": {"app": name},
+            "ports": list(ports),
+            **spec,
+        },
+    }
+
+
+def _ingress(found: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = found.get("status", {}).get("loadBalancer", {}).get("ingress", [])
+    assert isinstance(entries, list)
+    return entries
+
+
+async def _create_all(
+    kubeconfig: Path, services: Sequence[dict[str, Any]], connections: int
+) -> None:
+    waiting = list(reversed(services))
+
+    async def work(client: ApiClient) -> None:
+        while waiting:
+            body = waiting.pop()
+            await client.create(SERVICES.path(body["metadata"]["namespace"]), body)
+
+    async with connect(kubeconfig) as client, asyncio.TaskGroup() as group:
+        for _ in range(connections):
+            group.create_task(work(client))
+
+
+async def _list_services(kubeconfig: Path) -> list[dict[str, Any]]:
+    async with connect(kubeconfig) as client:
+        items = parse_object(await client.list_page(SERVICES.path()))["items"]
+    assert isinstance(items, list)
+    return items  # type: ignore[return-value]

@@ -279,15 +279,6 @@ async def test_a_summary_that_was_not_written_is_written_at_the_next_report() ->
         assert bench.status["result"] == "Invalid"
 
 
-async def test_a_condition_that_is_no_longer_reported_goes() -> None:
-    async with bench_() as bench:
-        extra = Condition(type="ferrolb.io/extra", is_true=True, reason="Reconciled")
-        await bench.report(OK, extra)
-        assert [one["type"] for one in bench.status["conditions"]] == [OK.type, extra.type]
-        await bench.report(BAD)
-        assert [one["type"] for one in bench.status["conditions"]] == [OK.type]
-
-
 async def test_a_deleted_object_is_created_again_by_the_next_report() -> None:
     async with bench_() as bench:
         await bench.report(BAD)

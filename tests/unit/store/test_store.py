@@ -444,9 +444,12 @@ def test_history_is_bounded_by_bytes():
 
 def is_reachable(store, version):
     try:
-        store.changes_since(SERVICES, None, version)
+        changes = store.changes_since(SERVICES, None, version)
     except ExpiredError:
         return False
+    assert [c.resource_version for c in changes] == [
+        *range(version + 1, store.latest(SERVICES) + 1)
+    ]
     return True
 
 

@@ -78,7 +78,13 @@ class Cluster:
     folder: Path
     kubeconfig: Path
     devserver: Process
+    arguments: tuple[str, ...] = ()
     controllers: list[Process] = field(default_factory=list)
+
+    def restart_devserver(self) -> None:
+        """Start the API server again after it was killed; needs `--data` and a fixed port."""
+        self.kubeconfig.unlink()
+        self.devserver = _start_devserver(self.kubeconfig, self.folder, self.arguments)
 
     def start_controller(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
         """Start a controller and wait until it has taken over what there is."""
@@ -195,19 +201,25 @@ class Cluster:
 def running_cluster(folder: Path, *arguments: str) -> Iterator[Cluster]:
     """Start an API server in `folder`, with these arguments; end everything behind it."""
     kubeconfig = folder / "kubeconfig"
-    devserver = start(
-        "devserver", "--write-kubeconfig", str(kubeconfig), *arguments, log=folder / "server.log"
+    devserver = _start_devserver(kubeconfig, folder, arguments)
+    cluster = Cluster(
+        folder=folder, kubeconfig=kubeconfig, devserver=devserver, arguments=arguments
     )
-    cluster = Cluster(folder=folder, kubeconfig=kubeconfig, devserver=devserver)
     try:
-        wait_until(
-            "the API server answers",
-            lambda: kubeconfig.exists() or devserver.popen.poll() is not None,
-        )
-        assert devserver.popen.poll() is None, devserver.text()
         yield cluster
     finally:
         cluster.close()
+
+
+def _start_devserver(kubeconfig: Path, folder: Path, arguments: Sequence[str]) -> Process:
+    words = ("--write-kubeconfig", str(kubeconfig), *arguments)
+    process = start("devserver", *words, log=folder / "server.log")
+    wait_until(
+        "the API server answers",
+        lambda: kubeconfig.exists() or process.popen.poll() is not None,
+    )
+    assert process.popen.poll() is None, process.text()
+    return process
 
 
 def pool(name: str, *addresses: str, **spec: Any) -> dict[str, Any]:

@@ -129,9 +129,7 @@ def _numbers(parts: list[str], text: str, limit: int) -> list[int] | BadCommunit
 class CommunityLedger:
     """The aliases in force so far."""
 
-    def __init__(self, drafts: list[CommunityDraft]) -> None:
-        """Take every draft that will be added or asked for."""
-        del drafts
+    def __init__(self) -> None:
         self._names: set[str] = set()
 
     def conflicts(self, draft: CommunityDraft) -> list[Issue]:
@@ -146,3 +144,7 @@ class CommunityLedger:
         """Put the aliases of `draft` in force; the place is of no matter here."""
         del place
         self._names.update(name for name, _ in draft.aliases)
+
+    def covers(self, draft: CommunityDraft) -> bool:
+        """Tell whether all aliases of `draft` are in force."""
+        return all(name in self._names for name, _ in draft.aliases)

@@ -290,12 +290,9 @@ def _check_lengths(
 class PoolLedger:
     """The pools in force so far: names and prefixes that others cannot have."""
 
-    def __init__(self, drafts: "list[PoolDraft]") -> None:
-        """Take every draft that will be added or asked for."""
+    def __init__(self) -> None:
         self._names: set[PoolName] = set()
-        self._prefixes = PrefixIndex(
-            (prefix.version, prefix.prefixlen) for one in drafts for _, prefix in one.prefixes()
-        )
+        self._prefixes = PrefixIndex()
 
     def conflicts(self, draft: PoolDraft) -> list[Issue]:
         """Return the conflicts with the pools in force and of the draft with itself."""
@@ -303,19 +300,19 @@ class PoolLedger:
         if draft.name in self._names:
             text = f"duplicate definition of pool {quote(draft.name)}"
             issues.append(Issue("metadata.name", text))
-        own = PrefixIndex((prefix.version, prefix.prefixlen) for _, prefix in draft.prefixes())
+        own = PrefixIndex()
         reported: set[int] = set()
-        for index, prefix in draft.prefixes():
+        for place, (index, prefix) in enumerate(draft.prefixes()):
             found = self._prefixes.first(prefix) or own.first(prefix)
-            own.add(prefix, (0, index))
-            if found is None or index in reported:
-                continue
-            reported.add(index)
-            text = (
-                f"CIDR {quote(prefix)} in pool {quote(draft.name)} overlaps with already defined "
-                f"CIDR {quote(found[1])}"
-            )
-            issues.append(Issue(f"spec.addresses[{draft.lines[index]}]", text))
+            if found is None:
+                own.add(prefix, (0, place))
+            elif index not in reported:
+                reported.add(index)
+                text = (
+                    f"CIDR {quote(prefix)} in pool {quote(draft.name)} overlaps with already "
+                    f"defined CIDR {quote(found)}"
+                )
+                issues.append(Issue(f"spec.addresses[{draft.lines[index]}]", text))
         return issues
 
     def add(self, draft: PoolDraft, place: int) -> None:
@@ -323,3 +320,10 @@ class PoolLedger:
         self._names.add(draft.name)
         for index, (_, prefix) in enumerate(draft.prefixes()):
             self._prefixes.add(prefix, (place, index))
+
+    def covers(self, draft: PoolDraft) -> bool:
+        """Tell whether name and addresses of `draft` are in force."""
+        known = ((self._prefixes.first(prefix), prefix) for _, prefix in draft.prefixes())
+        return draft.name in self._names and all(
+            found is not None and found.prefixlen <= prefix.prefixlen for found, prefix in known
+        )

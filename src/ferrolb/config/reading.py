@@ -5,7 +5,7 @@ from typing import Final, assert_never
 from ferrolb.config.errors import Issue
 from ferrolb.model import Json, JsonArray, JsonObject
 
-_MAX_INT: Final = 2**63 - 1
+_INT_LIMIT: Final = 2**63
 """Integers of the API are signed 64-bit numbers."""
 
 
@@ -53,11 +53,15 @@ class Reader:
 
     def integer(self, value: Json, path: str, *, default: int) -> int:
         """Return a 64-bit integer; of anything else note an issue and return `default`."""
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_INT:
-            return value
-        if value is not None:
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int):
             self.mismatch(path, "a 64-bit integer", value)
-        return default
+            return default
+        if not -_INT_LIMIT <= value < _INT_LIMIT:
+            self.mismatch(path, "a 64-bit integer", value)
+            return default
+        return value
 
     def texts(self, value: Json, path: str) -> list[tuple[str, str]]:
         """Return (path, text) of every string of a list; of other items note an issue."""

@@ -35,6 +35,10 @@ class Ledger(Protocol[_InputT_contra]):
         """Put `draft` in force."""
         ...
 
+    def covers(self, draft: _InputT_contra, /) -> bool:
+        """Tell whether `draft` claims nothing but what is in force."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate(Generic[DraftT]):
@@ -57,12 +61,13 @@ class Settled(Generic[DraftT]):
 def settle(
     candidates: "Sequence[Candidate[DraftT]]",
     accepted: "Mapping[ObjectRef, DraftT]",
-    new_ledger: "Callable[[list[DraftT]], Ledger[DraftT]]",
+    new_ledger: "Callable[[], Ledger[DraftT]]",
 ) -> Settled[DraftT]:
     """Choose the version of each object; the candidates come in the order of their messages.
 
-    What is accepted and unchanged goes first, then changes of what is accepted, then what is new;
-    among equals the older, then the earlier candidate.
+    What is accepted and unchanged goes first, then changes that claim nothing which the accepted
+    version did not have, then other changes, then what is new; among equals the older, then the
+    earlier candidate.
     """
     return _Settling(candidates, accepted, new_ledger).run()
 
@@ -72,7 +77,7 @@ class _Settling(Generic[DraftT]):
         self,
         candidates: "Sequence[Candidate[DraftT]]",
         accepted: "Mapping[ObjectRef, DraftT]",
-        new_ledger: "Callable[[list[DraftT]], Ledger[DraftT]]",
+        new_ledger: "Callable[[], Ledger[DraftT]]",
     ) -> None:
         self._candidates = candidates
         self._accepted = _accepted_by_index(candidates, accepted)
@@ -80,6 +85,7 @@ class _Settling(Generic[DraftT]):
             bool(one.issues) or index not in self._accepted or self._accepted[index] != one.draft
             for index, one in enumerate(candidates)
         ]
+        self._ranks = [self._rank(index, new_ledger) for index in range(len(candidates))]
         self._new_ledger = new_ledger
         # indexes of candidates that are not in force as written, with the conflicts that say why
         self._held: dict[int, list[Issue]] = {
@@ -89,58 +95,57 @@ class _Settling(Generic[DraftT]):
     def run(self) -> Settled[DraftT]:
         """Go round until no conflict is left in which something accepted would be lost."""
         for _ in range(MAX_ROUNDS):
-            in_force, ledger, lost = self._round()
-            fallen = {index: issues for index, issues in lost.items() if index in self._accepted}
-            fallen = {i: issues for i, issues in fallen.items() if i not in self._held}
+            in_force, ledger, fallen = self._round()
             if not fallen:
-                return self._settled(in_force, ledger, lost)
+                return self._settled(in_force, ledger)
             self._held.update(fallen)
         for index in self._accepted:
             if self._is_changed[index] and index not in self._held:
                 self._held[index] = [Issue("", _TOO_MANY)]
-        return self._settled(*self._round())
+        in_force, ledger, _ = self._round()
+        return self._settled(in_force, ledger)
 
     def _round(
         self,
     ) -> "tuple[dict[int, DraftT], Ledger[DraftT], dict[int, list[Issue]]]":
-        ledger = self._new_ledger(
-            [*(one.draft for one in self._candidates), *self._accepted.values()]
-        )
+        """Put in force what can be; return it, and which changes of accepted objects cannot."""
+        ledger = self._new_ledger()
         in_force: dict[int, DraftT] = {}
-        lost: dict[int, list[Issue]] = {}
+        fallen: dict[int, list[Issue]] = {}
         for index in sorted(range(len(self._candidates)), key=self._precedence):
-            draft = self._candidates[index].draft
-            if index in self._held:
-                if index not in self._accepted:
-                    continue
-                draft = self._accepted[index]
+            is_held, is_accepted = index in self._held, index in self._accepted
+            if is_held and not is_accepted:
+                continue
+            draft = self._accepted[index] if is_held else self._candidates[index].draft
             conflicts = ledger.conflicts(draft)
-            if conflicts:
-                lost[index] = conflicts
-            else:
+            if not conflicts:
                 ledger.add(draft, index)
                 in_force[index] = draft
-        return in_force, ledger, lost
+            elif is_accepted and not is_held:
+                fallen[index] = conflicts
+        return in_force, ledger, fallen
+
+    def _rank(self, index: int, new_ledger: "Callable[[], Ledger[DraftT]]") -> int:
+        if index not in self._accepted:
+            return 3
+        if not self._is_changed[index]:
+            return 0
+        before = new_ledger()
+        before.add(self._accepted[index], index)
+        return 1 if before.covers(self._candidates[index].draft) else 2
 
     def _precedence(self, index: int) -> tuple[int, bool, str, int]:
         created = self._candidates[index].created
-        if index not in self._accepted:
-            rank = 2
-        else:
-            rank = 1 if self._is_changed[index] and index not in self._held else 0
-        return rank, not created, created, index
+        is_kept = index in self._held and index in self._accepted
+        return 0 if is_kept else self._ranks[index], not created, created, index
 
-    def _settled(
-        self,
-        in_force: "dict[int, DraftT]",
-        ledger: "Ledger[DraftT]",
-        lost: "dict[int, list[Issue]]",
-    ) -> Settled[DraftT]:
+    def _settled(self, in_force: "dict[int, DraftT]", ledger: "Ledger[DraftT]") -> Settled[DraftT]:
         issues: list[list[Issue]] = []
         for index, one in enumerate(self._candidates):
-            conflicts = self._held.get(index) or lost.get(index, [])
-            if one.issues and index not in self._accepted:
-                conflicts = ledger.conflicts(one.draft)
+            conflicts = self._held.get(index, [])
+            if index not in in_force:
+                # now that all is known; an accepted version would stand in the way of its own
+                conflicts = ledger.conflicts(one.draft) or conflicts
             issues.append([*one.issues, *conflicts])
         return Settled(
             in_force={self._candidates[index].ref: in_force[index] for index in sorted(in_force)},

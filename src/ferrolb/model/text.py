@@ -20,7 +20,10 @@ _ESCAPES: Final[dict[str, str]] = {
 
 def quote(value: object) -> str:
     """Return `str(value)` in double quotes, escaped as Go's `strconv.Quote` does."""
-    return '"' + "".join(_escape(char) for char in str(value)) + '"'
+    text = str(value)
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(_escape(char) for char in text) + '"'
 
 
 def quote_list(values: "Iterable[object]") -> str:

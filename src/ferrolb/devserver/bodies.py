@@ -1,5 +1,6 @@
 """Bodies of requests: their formats, and the fields a kind does not have."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from ferrolb.apimachinery import (
     strict_errors,
 )
 from ferrolb.devserver.calls import Call, FieldValidation
-from ferrolb.devserver.representations import DECODER
+from ferrolb.devserver.representations import DECODER, ENCODER
 from ferrolb.devserver.statuses import bad_request, unsupported_media_type
 from ferrolb.model import Json, JsonObject
 
@@ -115,11 +116,12 @@ def parse_object(call: Call) -> JsonObject:
     return {**document, "apiVersion": resource.api_version, "kind": resource.kind}
 
 
-def known_fields(call: Call, obj: JsonObject, *, body_is_object: bool = True) -> JsonObject:
+def known_fields(call: Call, obj: JsonObject, old: JsonObject | None = None) -> JsonObject:
     """Return the object without the fields its kind does not have.
 
     Those are refused or warned about, as the client asked for; so are fields that are twice in
-    the body, which the decoder has seen once.
+    the body, which the decoder has seen once. Parts that `old`, the object before a patch, has as
+    well are known to be good.
 
     Raises:
         ApiError: 400, a field has another type, or strict validation finds something.
@@ -127,15 +129,16 @@ def known_fields(call: Call, obj: JsonObject, *, body_is_object: bool = True) ->
     schema = call.resource.schema
     if schema is None:
         return obj
-    problem = decode_error(obj, schema)
+    changed = obj if old is None else _changed(obj, old)
+    problem = decode_error(changed, schema)
     if problem is not None:
         raise bad_request(cannot_handle(call.resource.kind, call.resource.version, problem))
-    pruned, unknown = prune(obj, schema)
+    kept, unknown = prune(changed, schema)
+    pruned = kept if old is None else _without(obj, changed, kept)
     mode = call.field_validation
     if mode is FieldValidation.IGNORE:
         return pruned
-    duplicates = _duplicates(call) if body_is_object else []
-    found = strict_errors(unknown, duplicates)
+    found = strict_errors(unknown, _duplicates(call))
     if found and mode is FieldValidation.STRICT:
         text = strict_error_text(found)
         raise bad_request(cannot_handle(call.resource.kind, call.resource.version, text))
@@ -143,5 +146,64 @@ def known_fields(call: Call, obj: JsonObject, *, body_is_object: bool = True) ->
     return pruned
 
 
+def _changed(obj: JsonObject, old: JsonObject) -> JsonObject:
+    """Return the members of an object that differ from the old one's, two levels deep."""
+    changed: JsonObject = {}
+    for name, value in obj.items():
+        before = old.get(name)
+        if isinstance(value, dict) and isinstance(before, dict):
+            inner = {
+                key: item
+                for key, item in value.items()
+                if key not in before or not _is_same(item, before[key])
+            }
+            if inner:
+                changed[name] = inner
+        elif name not in old or not _is_same(value, before):
+            changed[name] = value
+    return changed
+
+
+def _is_same(value: Json, before: Json) -> bool:
+    return ENCODER.encode(value) == ENCODER.encode(before)
+
+
+def _without(obj: JsonObject, changed: JsonObject, kept: JsonObject) -> JsonObject:
+    """Return an object whose changed members are replaced by what was kept of them."""
+    result = dict(obj)
+    for name, value in changed.items():
+        remains = kept.get(name)
+        whole = obj.get(name)
+        if name not in kept:
+            del result[name]
+        elif isinstance(value, dict) and isinstance(whole, dict) and isinstance(remains, dict):
+            unchanged = {key: item for key, item in whole.items() if key not in value}
+            result[name] = {**unchanged, **remains}
+        else:
+            result[name] = remains
+    return result
+
+
 def _duplicates(call: Call) -> list[str]:
-    return find_duplicate_fields(call.body) if call.content_type in JSON_TYPES else []
+    """Return the fields that are twice in the body.
+
+    Compact JSON, as programs send it, has as many marks of a name as its objects have names: then
+    none is there twice, and the text need not be read again.
+    """
+    if call.content_type in YAML_TYPES:
+        return []
+    is_compact = _SPACED_NAME.search(call.body) is None
+    if is_compact and call.body.count(b'":') == _count_names(DECODER.decode(call.body)):
+        return []
+    return find_duplicate_fields(call.body)
+
+
+_SPACED_NAME: Final = re.compile(rb'"\s+:')
+
+
+def _count_names(value: Json) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(_count_names(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(_count_names(item) for item in value)
+    return 0

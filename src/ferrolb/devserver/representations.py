@@ -32,6 +32,11 @@ def decode(encoded: bytes) -> JsonObject:
     return obj
 
 
+def copied(obj: JsonObject) -> JsonObject:
+    """Return a copy that shares nothing with the object; far quicker than a deep copy."""
+    return decode(ENCODER.encode(obj))
+
+
 def json_response(value: Json, *, status: int = 200) -> Response:
     """Return a JSON answer."""
     return encoded_response(ENCODER.encode(value), status=status)

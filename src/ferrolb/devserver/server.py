@@ -64,6 +64,9 @@ async def serve(options: DevServerOptions, *, ready: Callable[[Endpoint], None])
         StartupError: the address cannot be bound, or the data directory cannot be used.
     """
     listener = bind_socket(options.host, options.port)
+    # asyncio sets it only on sockets whose protocol number is given; without it each answer waits
+    # for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         await _serve(options, listener, ready)
     finally:
@@ -193,6 +196,7 @@ def _config(app: object, context: "ssl.SSLContext") -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         ssl_context_factory=lambda _config, _default: context,
         limit_concurrency=MAX_CONNECTIONS,

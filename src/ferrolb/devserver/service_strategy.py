@@ -1,11 +1,11 @@
 """Services as a kind of the registry: allocation and rules come from `services`."""
 
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from ferrolb.devserver.metadata import NameRule, validate_metadata
+from ferrolb.devserver.representations import copied
 from ferrolb.devserver.service_fields import malformed
 from ferrolb.devserver.services import (
     default_service,
@@ -32,7 +32,7 @@ class ServiceStrategy(Strategy):
     def default(self, obj: "JsonObject") -> "JsonObject":
         if malformed(obj):
             return obj
-        service = deepcopy(obj)
+        service = copied(obj)
         default_service(service)
         return service
 

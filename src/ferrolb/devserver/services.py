@@ -6,11 +6,11 @@ only then, `ServiceRanges.replace` is told the object before and after it. So a 
 or a refusal leaves no trace.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.ranges import ServiceRanges
+from ferrolb.devserver.representations import copied
 from ferrolb.devserver.service_families import (
     allocate_cluster_ips,
     check_cluster_ips,
@@ -100,7 +100,7 @@ def prepare_service_update(obj: JsonObject, old: JsonObject, ranges: ServiceRang
     if errors:
         return Prepared(obj=obj, errors=tuple(errors))
     service = _copied(obj)
-    service["status"] = deepcopy(old.get("status", {"loadBalancer": {}}))
+    service["status"] = copied(member(old, "status")) or {"loadBalancer": {}}
     default_service(service)
     spec, before = spec_of(service), spec_of(old)
     inherit_node_ports(spec, before)
@@ -116,8 +116,8 @@ def prepare_service_update(obj: JsonObject, old: JsonObject, ranges: ServiceRang
 def prepare_service_status(obj: JsonObject, old: JsonObject) -> Prepared:
     """Default and validate an update of the status; metadata may change with it, `spec` not."""
     service = _copied(obj)
-    service["spec"] = deepcopy(spec_of(old))
-    service["status"] = deepcopy(member(obj, "status"))
+    service["spec"] = copied(spec_of(old))
+    service["status"] = copied(member(obj, "status"))
     default_ip_mode(service)
     return Prepared(obj=service, errors=tuple(validate_load_balancer_status(service)))
 
@@ -180,7 +180,7 @@ def drop_dependent_fields(service: JsonObject, old: JsonObject) -> None:
 
 
 def _copied(obj: JsonObject) -> JsonObject:
-    service = deepcopy(obj)
+    service = copied(obj)
     service["spec"] = spec_of(service)
     return service
 

@@ -176,8 +176,8 @@ async def patch_object(cluster: "Cluster", call: Call) -> Response:
         stored = cluster.store.get(call.key())
     except NotFoundError as error:
         raise not_found(call.target) from error
-    patched = _patched(call, patcher, call.resource.outgoing(stored))
-    obj = matching_path(call, known_fields(call, patched))
+    old = call.resource.outgoing(stored)
+    obj = matching_path(call, known_fields(call, _patched(call, patcher, old), old))
     return await _store_update(cluster, call, obj, stored)
 
 

@@ -241,7 +241,7 @@ def test_s17_garbage_in_the_status_is_replaced():
 
 
 @pytest.mark.parametrize("bad", [{"ip": "x"}, {"ips": "x"}, {"ip": "10.0.0.3", "ips": "10.0.0.3"}])
-def test_s18_invalid_request_keeps_the_address(bad):
+def test_s18_c16_invalid_request_keeps_the_address(bad):
     w = world().apply(make_service()).forget_history().apply(make_service(**bad))
     assert (w.ips(), w.mark()) == (["10.0.0.0"], "pool")
     assert w.reasons() == ["LoadBalancerFailed"]

@@ -21,7 +21,7 @@ BOOLEANS = ("webhook-http2",)
         (["-log-level=a=b"], ["--log-level=a=b"]),
     ],
 )
-def test_go_syntax_becomes_clicks(arguments, expected):
+def test_c29_go_syntax_becomes_clicks(arguments, expected):
     assert normalise(arguments, flags=FLAGS, booleans=BOOLEANS) == expected
 
 

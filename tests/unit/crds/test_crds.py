@@ -391,7 +391,7 @@ def test_field(plural: str, version: str, path: str, expected: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(("plural", "version"), VERSIONS)
-def test_no_field_beside_those_of_the_tables(plural: str, version: str) -> None:
+def test_c31_no_field_beside_those_of_the_tables(plural: str, version: str) -> None:
     leaves = {
         path
         for path, schema in nodes(root_of(plural, version))
@@ -466,7 +466,7 @@ def generate(script: Path, *arguments: str) -> int:
     return subprocess.run([sys.executable, script, *arguments], check=False).returncode
 
 
-def test_deployed_definitions_are_those_of_the_package() -> None:
+def test_c31_deployed_definitions_are_those_of_the_package() -> None:
     assert generate(ROOT / "scripts" / "generate_deploy.py", "--check") == 0
 
 

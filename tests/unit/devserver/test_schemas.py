@@ -50,7 +50,7 @@ def references(node: Json) -> set[str]:
 
 
 @pytest.mark.parametrize(("group", "version", "kind"), SERVED)
-def test_served_kind_has_an_object_schema(group, version, kind):
+def test_c32_served_kind_has_an_object_schema(group, version, kind):
     view = schema_for(group, version, kind)
     assert view.type == "object"
     assert view.property_names()

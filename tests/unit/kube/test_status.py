@@ -99,7 +99,7 @@ def refuse(*methods: str, code: Refusal = NO_PATCH) -> Callable[[Seen], Refusal 
     return lambda seen: code if seen.method in methods else None
 
 
-async def test_an_address_given_is_one_merge_patch_on_the_status() -> None:
+async def test_c27_an_address_given_is_one_merge_patch_on_the_status() -> None:
     async with bench_() as bench:
         obj = bench.add_service(service())
         written = await bench.writer.write_service(
@@ -178,7 +178,7 @@ async def test_an_answer_that_is_no_service_is_told_as_such() -> None:
             await bench.writer.write_service(obj, (), None)
 
 
-async def test_without_the_right_to_patch_the_whole_object_is_replaced() -> None:
+async def test_c01_without_the_right_to_patch_the_whole_object_is_replaced() -> None:
     async with bench_() as bench:
         bench.api.refuse = refuse("PATCH")
         content = service({"ip": "192.0.2.9"}, annotations={"mine": "x"})
@@ -211,7 +211,7 @@ async def test_without_the_right_to_patch_the_whole_object_is_replaced() -> None
         assert [log["resource"] for log in logs] == ["services/status"]
 
 
-async def test_the_fallback_is_for_good_and_said_once() -> None:
+async def test_c01_the_fallback_is_for_good_and_said_once() -> None:
     async with bench_() as bench:
         bench.api.refuse = refuse("PATCH")
         obj = bench.add_service(service())
@@ -277,7 +277,7 @@ async def test_a_change_between_read_and_replace_is_a_conflict() -> None:
         ]
 
 
-async def test_a_refusal_by_admission_is_no_reason_to_fall_back() -> None:
+async def test_c21_a_refusal_by_admission_is_no_reason_to_fall_back() -> None:
     async with bench_() as bench:
         bench.api.refuse = refuse("PATCH", code=Refusal(403, "Forbidden", "denied the request"))
         bench.api.may_patch = True
@@ -289,7 +289,7 @@ async def test_a_refusal_by_admission_is_no_reason_to_fall_back() -> None:
         assert bench.writes("services", "error") == 2
 
 
-async def test_where_rights_cannot_be_asked_replacing_is_tried_but_not_settled_for() -> None:
+async def test_c21_where_rights_cannot_be_asked_replacing_is_tried_but_not_settled_for() -> None:
     async with bench_() as bench:
         bench.api.refuse = refuse("PATCH", "POST")
         obj = bench.add_service(service())

@@ -420,7 +420,7 @@ def test_a_lasting_condition_is_said_again_between_minutes_15_and_50(driver: Dri
     assert driver.deadline() == pytest.approx(driver.now + age)
 
 
-def test_refreshes_are_spread_over_the_whole_window(driver: Driver) -> None:
+def test_c10_refreshes_are_spread_over_the_whole_window(driver: Driver) -> None:
     ages = []
     for number in range(400):
         driver.hold(warning(), about=subject(uid=f"u-{number}"))
@@ -467,7 +467,7 @@ def test_another_note_takes_the_place_of_the_held_one(
     assert (write.note, write.subject) == (note, about)
 
 
-def test_at_most_two_refreshes_a_second(driver: Driver) -> None:
+def test_c10_at_most_two_refreshes_a_second(driver: Driver) -> None:
     for number in range(20):
         driver.hold(warning(), key=str(number), about=subject(uid=f"u-{number}"))
     driver.now += 3600

@@ -14,7 +14,7 @@ def _lines(level, write):
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_line_has_metallbs_keys():
+def test_c30_a_line_has_metallbs_keys():
     [line] = _lines(
         "info",
         lambda: get_logger(controller="svc").info("assigned", _event="ipAllocated", ip="::1"),

@@ -424,3 +424,33 @@ def test_an_alias_that_does_not_exist_yet_is_transient() -> None:
         'invalid community "later" in BGP advertisement'
     )
     assert paths(config)[0] == ("p", "spec.bgpAdvertisements[0].communities[0]")
+
+
+def test_pools_may_have_the_same_selector() -> None:
+    pinned: Json = {"namespaceSelectors": [{"matchLabels": {"color": "red"}}]}
+    config = parse(
+        pool_object("p", "10.0.0.0/24", serviceAllocation=pinned),
+        pool_object("q", "10.0.1.0/24", serviceAllocation=pinned),
+        namespaces=NAMESPACES,
+    )
+    allocations = {pool.allocation for pool in config.pools.pools.values()}
+    assert allocations == {
+        ServiceAllocation(priority=0, namespaces=namespaces("red", "crimson"), service_selectors=())
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        (None, "null"),
+        (True, "a boolean"),
+        (1, "a number"),
+        (1.5, "a number"),
+        ([], "a list"),
+        ({}, "an object"),
+    ],
+)
+def test_messages_say_what_was_found(value: Json, shape: str) -> None:
+    assert messages(parse(pool_object("p", "10.0.0.0/24", value))) == [
+        f"parsing address pool p: spec.addresses[1]: must be a string, is {shape}"
+    ]

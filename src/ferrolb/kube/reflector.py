@@ -136,7 +136,7 @@ class Reflector(Generic[T]):
             jitter=half_to_full, timing=self._options.timing
         )
         self._log: Logger = get_logger(resource=resource.plural)
-        self._is_failing = False
+        self._failure = ""
         self._is_absent = False
 
     async def run(self) -> None:
@@ -214,7 +214,6 @@ class Reflector(Generic[T]):
             if self._observer is not None:
                 self._observer.relisted(self._resource)
         self._cache.synced.set()
-        self._on_success()
 
     async def _watch(self, request: Watch) -> None:
         options = WatchOptions(
@@ -234,6 +233,7 @@ class Reflector(Generic[T]):
             self._on_error(error)
         else:
             self._state.on_end(now=_now())
+            self._on_success()
 
     def _take_event(self, line: bytes) -> None:
         try:
@@ -292,15 +292,16 @@ class Reflector(Generic[T]):
         if isinstance(error, (GoneError, SilentError)):
             self._log.info("watch lost", error=error.message, reason=error.reason)
             return
-        # told once an outage, not once a try
-        say = self._log.debug if self._is_failing else self._log.warning
-        say("cannot follow", error=error.message, reason=error.reason)
-        self._is_failing = True
+        # told when the cause changes, not once a try
+        if self._failure != error.message:
+            self._log.warning("cannot follow", error=error.message, reason=error.reason)
+        self._failure = error.message
 
     def _on_success(self) -> None:
-        if self._is_failing:
+        """Note that a watch works: a list alone may succeed beside watches that all fail."""
+        if self._failure:
             self._log.info("following again", objects=len(self._cache))
-        self._is_failing = False
+        self._failure = ""
 
 
 def _page(body: bytes) -> _List:

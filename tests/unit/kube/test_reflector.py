@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fakes.api_server import Answer, event, running, status
 
 from ferrolb.kube import (
@@ -396,3 +397,19 @@ async def test_line_in_many_pieces_is_one_event(api):
         for start in range(0, len(line), 3):
             api.send(line[start : start + 3])
         await api.until(lambda: len(cache) == 1)
+
+
+async def test_outage_is_told_once_and_so_is_its_end(api):
+    with capture_logs() as logs:
+        async with reflecting(api) as (cache, _):
+            await api.until(lambda: api.open)
+            api.answer_next("watch", *[status(503, message="etcd is down")] * 5)
+            api.answer_next("list", *[status(503, message="etcd is down")] * 5)
+            api.end_watches()
+            api.put("a")
+            await api.until(lambda: len(cache) == 1 and api.open)
+            api.put("b")
+            await api.until(lambda: len(cache) == 2)
+    told = [(line["log_level"], line["event"], line.get("error")) for line in logs]
+    assert told.count(("warning", "cannot follow", "etcd is down")) == 1
+    assert told.count(("info", "following again", None)) == 1

@@ -4,6 +4,7 @@ Where the schema is silent maps are granular and lists are one value, as for a c
 keeps unknown fields.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -108,7 +109,7 @@ def _fields(value: "Json", schema: SchemaView | None, path: Path) -> "Iterator[P
         for name, item in value.items():
             inner = (*path, field_element(name))
             is_declared = schema is not None and schema.property(name) is not None
-            if item is None or item == {} or not is_declared:
+            if item is None or item in ({}, []) or not is_declared:
                 yield inner
             yield from _fields(item, _member(schema, name), inner)
         return
@@ -194,19 +195,18 @@ def _merge(live: _Value, applied: _Value, schema: SchemaView | None) -> "Json":
 
 def _merged_order(live: list[str], applied: list[str]) -> "Iterator[str]":
     """Applied entries keep their order; entries of `live` alone stay where they were."""
-    known, present = set(applied), set(live)
-    rest, next_shared = iter(applied), iter([item for item in applied if item in present])
-    wanted = next(next_shared, None)
+    places, present = {element: place for place, element in enumerate(applied)}, set(live)
+    shared = deque(element for element in applied if element in present)
+    done = 0
     for element in live:
-        if element not in known:
+        if element not in places:
             yield element
-        elif element == wanted:
-            for new in rest:
-                yield new
-                if new == element:
-                    break
-            wanted = next(next_shared, None)
-    yield from rest
+        elif shared and element == shared[0]:
+            shared.popleft()
+            end = places[element] + 1
+            yield from applied[done:end]
+            done = end
+    yield from applied[done:]
 
 
 def remove(value: "JsonObject", fields: FieldSet, schema: SchemaView | None) -> "JsonObject":
@@ -231,8 +231,6 @@ _Tree: TypeAlias = dict[str, _Node]
 
 
 def _remove(value: "Json", tree: _Tree, schema: SchemaView | None) -> _Value:
-    if not tree:
-        return value
     if isinstance(value, dict) and not _is_atomic_map(schema):
         members = {
             name: _remove_child(item, tree.get(field_element(name)), _member(schema, name))

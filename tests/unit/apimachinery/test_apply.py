@@ -279,6 +279,50 @@ def test_applied_entries_keep_their_order(live, request_, merged):
     assert spec(made)["ports"] == [{"port": port} for port in merged]
 
 
+@pytest.mark.parametrize("live", [["x"], [{"port": 80}, {"port": 80}]])
+def test_list_whose_entries_cannot_be_told_apart_is_one_value(live):
+    start = updated_by("x", None, service(ports=live))
+    with pytest.raises(ApplyConflictError) as caught:
+        applied_by("a", start, service(ports=[{"port": 80}]))
+    assert [conflict.field for conflict in caught.value.conflicts] == [".spec.ports"]
+
+
+def test_map_that_became_one_value_since_it_was_applied_stays_whole():
+    live = applied_by("a", None, service(selector={"a": "1", "b": "2"}))
+    entry = entries(live)[0]
+    assert isinstance(entry, dict)
+    older: JsonObject = {**entry, "fieldsV1": {"f:spec": {"f:selector": {"f:a": {}, "f:b": {}}}}}
+    live = changed(live, "metadata", managedFields=[older])
+    made = applied_by("a", live, service(selector={"a": "1"}))
+    assert spec(made) == {"selector": {"a": "1"}}
+
+
+def test_empty_list_is_owned():
+    made = applied_by("a", None, service(ports=[]))
+    assert owners(made) == {"a": {"f:spec": {"f:ports": {}}}}
+    assert applied_by("a", made, service(ports=[]), now=LATER) == made
+
+
+def test_objects_without_metadata_are_not_tracked():
+    bare: JsonObject = {"apiVersion": "v1", "spec": {"type": "x"}}
+    assert updated_by("a", None, bare) == bare
+    assert applied_by("a", bare, bare) == bare
+
+
+def test_request_that_owns_nothing_leaves_no_entry():
+    bare: JsonObject = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+    assert applied_by("a", None, bare) == bare
+
+
+def test_entry_without_a_time_keeps_none():
+    live = updated_by("a", None, service(type="x"))
+    entry = entries(live)[0]
+    assert isinstance(entry, dict)
+    entry.pop("time")
+    made = updated_by("b", live, changed(live, clusterIP="y"))
+    assert times(made) == {"a": None, "b": "2026-03-10T12:00:00Z"}
+
+
 # --- ordinary writes ---------------------------------------------------------------------------
 
 
@@ -432,6 +476,14 @@ def test_writers_of_other_versions_have_an_ancient_entry_of_their_own():
     versions = [entry["apiVersion"] for entry in entries(live) if isinstance(entry, dict)]
     assert len(versions) == MAX_UPDATE_MANAGERS
     assert owners(live).keys() >= {"ancient-changes", "w01"}
+
+
+def test_writers_of_one_version_each_cannot_be_merged():
+    live = updated_by("w", None, {**service(type="0"), "apiVersion": "example.com/v0"})
+    for number in range(1, MAX_UPDATE_MANAGERS + 2):
+        new = changed(live, "metadata", labels={f"l{n}": "" for n in range(number)})
+        live = updated_by("w", live, {**new, "apiVersion": f"example.com/v{number}"})
+    assert len(entries(live)) == MAX_UPDATE_MANAGERS + 2
 
 
 def test_client_without_a_name_is_unknown():

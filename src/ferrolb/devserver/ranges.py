@@ -11,7 +11,15 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 
-from ferrolb.devserver.service_fields import HEADLESS, number, ports_of, spec_of, texts
+from ferrolb.devserver.service_fields import (
+    HEADLESS,
+    needs_health_check,
+    needs_node_port,
+    number,
+    ports_of,
+    spec_of,
+    texts,
+)
 from ferrolb.model import BadAddress, IPAddress, IPNetwork, JsonObject, parse_address
 
 
@@ -184,9 +192,20 @@ def claims_of(service: JsonObject | None) -> Claims:
     spec = spec_of(service)
     parsed = [parse_address(item) for item in texts(spec, "clusterIPs") if item != HEADLESS]
     addresses = frozenset(item for item in parsed if not isinstance(item, BadAddress))
-    ports = {number(port, "nodePort") for port in ports_of(spec)}
-    ports.add(number(spec, "healthCheckNodePort"))
-    return Claims(addresses=addresses, ports=frozenset(ports - {0}))
+    return Claims(addresses=addresses, ports=frozenset(claimed_ports(spec)))
+
+
+def claimed_ports(spec: JsonObject) -> set[int]:
+    """Return the node ports that a Service occupies.
+
+    An ExternalName may name node ports, but has none.
+    """
+    ports: set[int] = set()
+    if needs_node_port(spec):
+        ports |= {number(port, "nodePort") for port in ports_of(spec)}
+    if needs_health_check(spec):
+        ports.add(number(spec, "healthCheckNodePort"))
+    return ports - {0}
 
 
 class ServiceRanges:

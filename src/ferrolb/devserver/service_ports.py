@@ -1,7 +1,7 @@
 """Node ports of a Service: what it gets, and what it may ask for."""
 
 from ferrolb.apimachinery import FieldError, FieldErrorKind
-from ferrolb.devserver.ranges import ServiceRanges
+from ferrolb.devserver.ranges import ServiceRanges, claimed_ports
 from ferrolb.devserver.service_fields import (
     needs_health_check,
     needs_node_port,
@@ -36,8 +36,7 @@ def allocate_node_ports(
 
     Ports of one number, TCP and UDP for instance, share a node port in a new Service.
     """
-    before = old or _NO_SERVICE
-    held = node_ports(before) | {number(before, "healthCheckNodePort")}
+    held = claimed_ports(old or _NO_SERVICE)
     errors = _check_node_ports(spec, held, ranges) if needs_node_port(spec) else []
     if not errors and wants_node_ports(spec):
         errors = _fill_node_ports(spec, ranges, is_new=old is None)

@@ -106,7 +106,9 @@ def test_explicit_band_of_node_ports_comes_last():
 SERVICE: Any = {
     "spec": {
         "clusterIPs": ["10.96.0.9", "fd00:10:96::9"],
+        "externalTrafficPolicy": "Local",
         "healthCheckNodePort": 30009,
+        "type": "LoadBalancer",
         "ports": [{"port": 80, "nodePort": 30080}, {"port": 81}],
     }
 }
@@ -124,7 +126,9 @@ def test_claims_of_a_service():
 def test_changes_take_and_free():
     ranges = ServiceRanges()
     ranges.replace(None, SERVICE)
-    smaller: Any = {"spec": {"clusterIPs": ["10.96.0.9"], "ports": [{"nodePort": 30081}]}}
+    smaller: Any = {
+        "spec": {"type": "NodePort", "clusterIPs": ["10.96.0.9"], "ports": [{"nodePort": 30081}]}
+    }
     ranges.replace(SERVICE, smaller)
     assert taken(ranges) == {"10.96.0.9": True, "fd00:10:96::9": False, 30080: False, 30081: True}
     ranges.replace(smaller, None)

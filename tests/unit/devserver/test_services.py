@@ -516,6 +516,18 @@ def test_external_name_and_back():
     assert families(back) == ("SingleStack", ["IPv4"], [V4])
 
 
+def test_node_port_named_by_an_external_name_is_not_taken():
+    ranges = dual()
+    ports = [{"port": 80, "nodePort": 30080}]
+    external = create(service(type="ExternalName", externalName="example.com", ports=ports), ranges)
+    assert isinstance(create(service(type="NodePort", ports=ports), ranges), dict)
+    changed = deepcopy(external)
+    changed["spec"]["type"] = "NodePort"
+    assert update(changed, external, ranges) == [
+        "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"
+    ]
+
+
 def test_external_name_with_another_cluster_ip_is_refused():
     ranges = dual()
     old = create(service(), ranges)

@@ -273,3 +273,14 @@ def test_accepted_versions_that_conflict_are_not_all_used() -> None:
     config = parse_pools(PoolObjects(pools=[a, b]), accepted=accepted)
     assert prefixes(config) == {"a": ["10.0.0.0/24"]}
     assert paths(config) == [("b", "spec.addresses[0]")]
+
+
+def test_a_wider_prefix_claims_something_new() -> None:
+    first = parse(pool_object("a", "10.0.0.0/24", age=9), pool_object("b", "10.0.1.0/24"))
+    second = parse(
+        pool_object("a", "10.0.0.0/23", age=9),
+        pool_object("b", "10.0.1.0/24", autoAssign=False),
+        after=first,
+    )
+    assert paths(second) == [("a", "spec.addresses[0]")]
+    assert [pool.auto_assign for pool in second.pools.pools.values()] == [True, False]

@@ -1,8 +1,7 @@
 """The store: objects of all resources under one increasing resourceVersion."""
 
-from bisect import bisect_right, insort
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ferrolb.store.change import Change, ChangeType
 from ferrolb.store.codec import decode, encode
@@ -26,6 +25,7 @@ from ferrolb.store.meta import (
     with_resource_version,
 )
 from ferrolb.store.paging import Page, Position, position_of
+from ferrolb.store.table import Table, choose, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -64,43 +64,6 @@ class Snapshot:
     objects: "tuple[tuple[ObjectKey, bytes], ...]"
 
 
-_Place: TypeAlias = tuple[str, str]
-"""Namespace and name."""
-
-
-class _Table:
-    """The objects of one resource. `names` are the keys of `objects`, sorted."""
-
-    def __init__(self, history: History) -> None:
-        self.objects: dict[_Place, bytes] = {}
-        self.names: list[_Place] = []
-        self.history = history
-
-    def put(self, place: _Place, encoded: bytes) -> None:
-        if place not in self.objects:
-            insort(self.names, place)
-        self.objects[place] = encoded
-
-    def remove(self, place: _Place) -> None:
-        del self.objects[place]
-        del self.names[bisect_right(self.names, place) - 1]
-
-    def as_of(self, resource_version: int) -> "tuple[list[_Place], dict[_Place, bytes]]":
-        """Return names and objects at a version that the history reaches back to."""
-        undone: dict[_Place, bytes | None] = {}
-        for change in self.history.since(resource_version):
-            undone.setdefault((change.key.namespace, change.key.name), change.encoded_previous)
-        if not undone:
-            return self.names, self.objects
-        objects = dict(self.objects)
-        for place, encoded in undone.items():
-            if encoded is None:
-                objects.pop(place, None)
-            else:
-                objects[place] = encoded
-        return sorted(objects), objects
-
-
 class Store:
     """Versioned objects, with the recent changes of each resource.
 
@@ -119,7 +82,7 @@ class Store:
         self._floor = resource_version
         self._history_limit = history_limit
         self._history_bytes_limit = history_bytes_limit
-        self._tables: dict[ResourceId, _Table] = {}
+        self._tables: dict[ResourceId, Table] = {}
 
     @property
     def resource_version(self) -> int:
@@ -261,8 +224,8 @@ class Store:
         self._check_reached(resource, version, position)
         names, objects = self._table(resource).as_of(version)
         limit = limit or None
-        start, stop = _span(names, namespace, position.after if position else None)
-        chosen, stopped_at = _choose(names[start:stop], objects, limit=limit, matches=matches)
+        start, stop = span(names, namespace, position.after if position else None)
+        chosen, stopped_at = choose(names[start:stop], objects, limit=limit, matches=matches)
         remaining = stop - start - stopped_at
         token = None
         if remaining:
@@ -350,7 +313,7 @@ class Store:
         self._resource_version = max(self._resource_version, resource_version)
         self.compact(self._resource_version)
 
-    def _table(self, resource: "ResourceId") -> _Table:
+    def _table(self, resource: "ResourceId") -> Table:
         table = self._tables.get(resource)
         if table is None:
             history = History(
@@ -358,7 +321,7 @@ class Store:
                 limit=self._history_limit,
                 limit_bytes=self._history_bytes_limit,
             )
-            table = self._tables[resource] = _Table(history)
+            table = self._tables[resource] = Table(history)
         return table
 
     def _written(
@@ -398,36 +361,3 @@ class Store:
                 else f"too old resource version: {version}",
                 continue_token=position.at_present().token() if position else None,
             )
-
-
-def _span(
-    names: "Sequence[_Place]", namespace: str | None, after: _Place | None
-) -> tuple[int, int]:
-    """Return where in `names` those of a namespace begin, behind `after`, and where they end."""
-    start, stop = 0, len(names)
-    if namespace is not None:
-        start = bisect_right(names, (namespace, ""))
-        stop = bisect_right(names, (namespace + "\0", ""))
-    if after is not None:
-        start = max(start, bisect_right(names, after))
-    return start, max(start, stop)
-
-
-def _choose(
-    names: "Sequence[_Place]",
-    objects: "dict[_Place, bytes]",
-    *,
-    limit: int | None,
-    matches: "Callable[[JsonObject], bool] | None",
-) -> tuple[tuple[bytes, ...], int]:
-    """Return up to `limit` objects, and how many names were looked at for them."""
-    if matches is None:
-        count = len(names) if limit is None else min(limit, len(names))
-        return tuple(objects[place] for place in names[:count]), count
-    chosen: list[bytes] = []
-    for looked_at, place in enumerate(names):
-        if limit is not None and len(chosen) == limit:
-            return tuple(chosen), looked_at
-        if matches(decode(objects[place])):
-            chosen.append(objects[place])
-    return tuple(chosen), len(names)

@@ -7,6 +7,8 @@ import msgspec
 import yaml
 
 from ferrolb.apimachinery import (
+    ProtobufError,
+    UnsupportedProtobufError,
     cannot_handle,
     decode_error,
     find_duplicate_fields,
@@ -16,6 +18,7 @@ from ferrolb.apimachinery import (
 )
 from ferrolb.devserver.calls import Call, FieldValidation
 from ferrolb.devserver.representations import DECODER, ENCODER
+from ferrolb.devserver.schemas import decode_builtin_protobuf
 from ferrolb.devserver.statuses import bad_request, unsupported_media_type
 from ferrolb.model import Json, JsonObject
 
@@ -39,15 +42,37 @@ def parse_document(call: Call) -> Json:
     Raises:
         ApiError: 400, it cannot be read; 415, it is in another format.
     """
-    if call.content_type in YAML_TYPES:
-        document = _parse_yaml(call.body)
-    elif call.content_type in JSON_TYPES or call.content_type.endswith("+json"):
-        document = _parse_json(call.body)
+    return parse_body(call.body, call.content_type)
+
+
+def parse_body(body: bytes, content_type: str) -> Json:
+    """Return a body of a media type as JSON values.
+
+    Raises:
+        ApiError: 400, it cannot be read; 415, it is in another format.
+    """
+    if content_type in YAML_TYPES:
+        document = _parse_yaml(body)
+    elif content_type in JSON_TYPES or content_type.endswith("+json"):
+        document = _parse_json(body)
+    elif content_type == PROTOBUF_TYPE:
+        document = _parse_protobuf(body)
     else:
         raise unsupported_media_type(BODY_TYPES)
     if not _is_shallow(document, MAX_DEPTH):
         raise bad_request(f"the body is nested deeper than {MAX_DEPTH} levels")
     return document
+
+
+def _parse_protobuf(body: bytes) -> JsonObject:
+    try:
+        return decode_builtin_protobuf(body)
+    except UnsupportedProtobufError as error:
+        raise unsupported_media_type(
+            ["application/json", "application/yaml"], str(error)
+        ) from error
+    except ProtobufError as error:
+        raise bad_request(f"the body of the request is not valid protobuf: {error}") from error
 
 
 def _parse_json(body: bytes) -> Json:
@@ -190,7 +215,7 @@ def _duplicates(call: Call) -> list[str]:
     Compact JSON, as programs send it, has as many marks of a name as its objects have names: then
     none is there twice, and the text need not be read again.
     """
-    if call.content_type in YAML_TYPES:
+    if call.content_type not in JSON_TYPES and not call.content_type.endswith("+json"):
         return []
     is_compact = _SPACED_NAME.search(call.body) is None
     if is_compact and call.body.count(b'":') == _count_names(DECODER.decode(call.body)):

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from starlette.responses import Response
 
 from ferrolb.devserver.authentication import GROUPS, USERNAME
-from ferrolb.devserver.bodies import PROTOBUF_TYPE
-from ferrolb.devserver.representations import DECODER, json_response
-from ferrolb.devserver.statuses import bad_request, unsupported_media_type
+from ferrolb.devserver.bodies import parse_body
+from ferrolb.devserver.representations import json_response
+from ferrolb.devserver.statuses import bad_request
 from ferrolb.devserver.strategies import member_of
 from ferrolb.model import JsonObject
 
@@ -50,12 +49,8 @@ def review(cluster: "Cluster", kind: str, headers: Mapping[str, str], body: byte
 
 
 def _parse(headers: Mapping[str, str], body: bytes) -> JsonObject:
-    if headers.get("content-type", "").startswith(PROTOBUF_TYPE):
-        raise unsupported_media_type(["application/json"])
-    try:
-        document = DECODER.decode(body or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise bad_request(f"the body of the request is not valid JSON: {error}") from error
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    document = parse_body(body or b"{}", media_type)
     if not isinstance(document, dict):
         raise bad_request("the body of the request is not an object")
     return document

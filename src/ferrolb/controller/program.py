@@ -14,6 +14,7 @@ from ferrolb.converge import Engine
 from ferrolb.kube import (
     ApiError,
     ConfigError,
+    ConflictError,
     EventRecorder,
     Origin,
     QueueDriver,
@@ -70,6 +71,21 @@ async def run_controller(options: "ControllerOptions") -> None:
         await _Controller(client, options).run()
 
 
+class _FailureCounter:
+    """Counts passes that raised."""
+
+    def __init__(self, metrics: ClientMetrics) -> None:
+        self._metrics = metrics
+
+    def worked(self) -> None:
+        """Passes are counted by the reconcilers, which know what is one."""
+
+    def failed(self, error: BaseException) -> None:
+        """Count a failed pass; a conflict is no failure, the object had just changed."""
+        if not isinstance(error, ConflictError):
+            self._metrics.update_errors.inc()
+
+
 class _Controller:
     """The parts of one controller and how they hang together."""
 
@@ -96,7 +112,8 @@ class _Controller:
             engine=self._engine,
             writer=writer,
         )
-        self._pool_status = QueueDriver("pool status", pool_status.reconcile)
+        observer = _FailureCounter(self._metrics)
+        self._pool_status = QueueDriver("pool status", pool_status.reconcile, observer=observer)
         self._trigger = PoolStatusTrigger(self._pool_status)
         signals = Signals(wake=self._wake, pools_touched=self._trigger.touched)
         self._services = ServiceReconciler(
@@ -107,7 +124,9 @@ class _Controller:
             metrics=self._metrics,
             signals=signals,
         )
-        self._service_queue = QueueDriver[tuple[str, str]]("services", self._services.reconcile)
+        self._service_queue = QueueDriver[tuple[str, str]](
+            "services", self._services.reconcile, observer=observer
+        )
         self._pools = PoolReconciler(
             watches=self._watches,
             engine=self._engine,
@@ -115,7 +134,7 @@ class _Controller:
             metrics=self._metrics,
             signals=signals,
         )
-        self._pool_queue = QueueDriver[str]("pools", self._pools.reconcile)
+        self._pool_queue = QueueDriver[str]("pools", self._pools.reconcile, observer=observer)
 
     async def run(self) -> None:
         """Start in order: probes, watches, configuration, adoption, and only then the passes."""

@@ -45,6 +45,9 @@ class ServiceReconciler:
         # reasons of the events that are said again while they last, by Service
         self._held: dict[ServiceKey, frozenset[str]] = {}
         self._pending: set[ServiceKey] = set()
+        # the last pass over these failed before it could say anything
+        self._unsaid: set[ServiceKey] = set()
+        self._resolved = 0
 
     async def reconcile(self, key: tuple[str, str]) -> "RequeueAfter | None":
         """Make one pass; an error of the API is raised, and the pass repeated later."""
@@ -57,9 +60,13 @@ class ServiceReconciler:
         outcome = self._engine.converge(service_from(obj))
         self._signals.wake(outcome.wake)
         self._signals.pools_touched(self._engine.pools_touched())
+        self._count_resolved()
+        is_news = not outcome.is_repeat or service_key in self._unsaid
         if outcome.is_changed:
+            self._unsaid.add(service_key)
             await self._write(obj, outcome)
-        self._tell(obj, outcome)
+        self._unsaid.discard(service_key)
+        self._tell(obj, outcome, is_news=is_news)
         return None
 
     def _forget(self, key: ServiceKey) -> None:
@@ -67,8 +74,9 @@ class ServiceReconciler:
         self._signals.pools_touched(self._engine.pools_touched())
         for reason in self._held.pop(key, _NONE_HELD):
             self._recorder.release((key, reason))
+        self._unsaid.discard(key)
         self._count_pending(key, is_pending=False)
-        self._log.info("service deleted", _event="serviceDeleted", service=str(key))
+        self._log.debug("service deleted", _event="serviceDeleted", service=str(key))
 
     async def _write(self, obj: "ServiceObject", outcome: "Outcome") -> None:
         try:
@@ -86,10 +94,10 @@ class ServiceReconciler:
             reason=outcome.verdict.reason.value,
         )
 
-    def _tell(self, obj: "ServiceObject", outcome: "Outcome") -> None:
+    def _tell(self, obj: "ServiceObject", outcome: "Outcome", *, is_news: bool) -> None:
         """Say what is new, and keep saying what lasts (C-10)."""
         subject = _subject_of(obj)
-        if not outcome.is_repeat:
+        if is_news:
             for note in outcome.events:
                 self._recorder.record(subject, note)
             if outcome.verdict.text:
@@ -112,6 +120,11 @@ class ServiceReconciler:
             self._recorder.hold((key, note.reason), subject, note)
         if reasons:
             self._held[key] = reasons
+
+    def _count_resolved(self) -> None:
+        resolved = self._engine.duplicates_resolved
+        self._metrics.duplicates_resolved.inc(resolved - self._resolved)
+        self._resolved = resolved
 
     def _count_pending(self, key: ServiceKey, *, is_pending: bool) -> None:
         if is_pending:

@@ -27,6 +27,7 @@ from ferrolb.apimachinery.field_selectors import (
 )
 from ferrolb.apimachinery.jsonpath import JsonPath, JsonPathError
 from ferrolb.apimachinery.patch import json_patch, merge_patch
+from ferrolb.apimachinery.protobuf import ProtobufError, UnsupportedProtobufError, decode_protobuf
 from ferrolb.apimachinery.schema import (
     apply_defaults,
     custom_resource_schema,
@@ -58,10 +59,12 @@ __all__ = [
     "ManagedFieldsError",
     "MapType",
     "PatchError",
+    "ProtobufError",
     "RuleSet",
     "SchemaView",
     "SelectorError",
     "TableFormat",
+    "UnsupportedProtobufError",
     "Writer",
     "apply",
     "apply_defaults",
@@ -71,6 +74,7 @@ __all__ = [
     "custom_format",
     "custom_resource_schema",
     "decode_error",
+    "decode_protobuf",
     "field_labels",
     "find_duplicate_fields",
     "format_value",

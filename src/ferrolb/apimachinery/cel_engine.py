@@ -76,7 +76,7 @@ def _compile(text: str, self_type: str, returns: str, form: str) -> cel.Expressi
 
 @functools.lru_cache(maxsize=64)
 def _environment(self_type: str, form: str) -> cel.Env:
-    of_self = _TYPES[self_type]
+    of_self = _TYPES.get(self_type, cel.Type.DYN)
     variables = {"self": of_self}
     if form == "old":
         variables["oldSelf"] = of_self

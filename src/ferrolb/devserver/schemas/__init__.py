@@ -1,7 +1,7 @@
-"""Schemas of the built-in kinds, made from Kubernetes' own OpenAPI v3 documents.
+"""Schemas and protobuf field numbers of the built-in kinds, made from Kubernetes' own sources.
 
-`builtin.json` is generated (`make schemas`); nothing else belongs here. Schemas of custom
-resources come from their definitions.
+The JSON files are generated (`make schemas`); nothing but them and their reading belongs here.
+Schemas of custom resources come from their definitions.
 """
 
 import functools
@@ -11,10 +11,16 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from ferrolb.apimachinery import SchemaView
+from ferrolb.apimachinery import SchemaView, decode_protobuf
 from ferrolb.model import JsonObject
 
-__all__ = ["META_PREFIX", "builtin_components", "component_name", "schema_for"]
+__all__ = [
+    "META_PREFIX",
+    "builtin_components",
+    "component_name",
+    "decode_builtin_protobuf",
+    "schema_for",
+]
 
 META_PREFIX = "io.k8s.apimachinery.pkg.apis.meta.v1."
 """What the names of the types start with that all groups share, `Status` for instance."""
@@ -42,6 +48,17 @@ def schema_for(group: str, version: str, kind: str) -> SchemaView:
     return _view(name)
 
 
+def decode_builtin_protobuf(body: bytes) -> JsonObject:
+    """Return the object in a protobuf body.
+
+    Raises:
+        UnsupportedProtobufError: its kind is read as JSON or YAML only.
+        ProtobufError: it cannot be read.
+    """
+    tables = _protobuf_tables()
+    return decode_protobuf(body, tables, tables["kinds"])
+
+
 @functools.cache
 def _view(name: str) -> SchemaView:
     return SchemaView.of({"$ref": f"#/components/schemas/{name}"}, builtin_components())
@@ -58,7 +75,14 @@ def _names() -> Mapping[tuple[str, str, str], str]:
 
 @functools.cache
 def _document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(
-        resources.files(__package__).joinpath("builtin.json").read_bytes()
-    )
-    return document
+    return _load("builtin.json")
+
+
+@functools.cache
+def _protobuf_tables() -> dict[str, Any]:
+    return _load("protobuf.json")
+
+
+def _load(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(resources.files(__package__).joinpath(name).read_bytes())
+    return content

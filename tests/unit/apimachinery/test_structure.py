@@ -1,8 +1,12 @@
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.unit.apimachinery.schemas import SERVICE
 
 from ferrolb.apimachinery.structure import remove
-from ferrolb.model import JsonObject
+
+if TYPE_CHECKING:
+    from ferrolb.model import JsonObject
 
 PORT = 'k:{"port":80,"protocol":"TCP"}'
 
@@ -20,7 +24,7 @@ PORT = 'k:{"port":80,"protocol":"TCP"}'
     ],
 )  # fmt: skip
 def test_fields_are_removed(paths, left):
-    spec: JsonObject = {
+    spec: "JsonObject" = {
         "selector": {"a": "1"},
         "ports": [{"port": 80, "name": "x"}],
         "externalIPs": ["i"],

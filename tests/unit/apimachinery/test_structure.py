@@ -24,7 +24,7 @@ PORT = 'k:{"port":80,"protocol":"TCP"}'
     ],
 )  # fmt: skip
 def test_fields_are_removed(paths, left):
-    spec: "JsonObject" = {
+    spec: JsonObject = {
         "selector": {"a": "1"},
         "ports": [{"port": 80, "name": "x"}],
         "externalIPs": ["i"],

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.set-up
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup run test check bench schemas deploy lock clean
+.PHONY: help setup run test check bench schemas deploy docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,13 @@ check: $(STAMP) ## format, lint, import contracts, types, generated files
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/python scripts/generate_deploy.py --check
+	$(BIN)/python scripts/generate_conformance.py --check
 
 bench: $(STAMP) ## measure; writes docs/benchmarks.md (takes minutes)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench $(ARGS)
+
+docs: $(STAMP) ## write docs/conformance.md from the names of the tests
+	$(BIN)/python scripts/generate_conformance.py
 
 deploy: $(STAMP) ## write the generated files below deploy/
 	$(BIN)/python scripts/generate_deploy.py

@@ -1,6 +1,7 @@
 """The work queue: which key is to be worked next, each at most once and by one worker a time."""
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
@@ -25,8 +26,9 @@ class Queue(Generic[K]):
     def __init__(self, *, jitter: Jitter, backoff: Backoff = DEFAULT_BACKOFF) -> None:
         self._jitter = jitter
         self._backoff = backoff
-        # dict as an ordered set; no key of _ready is in _running
-        self._ready: dict[K, None] = {}
+        # an ordered set, of which a plain dict cannot take the first in constant time;
+        # no key of _ready is in _running
+        self._ready: OrderedDict[K, None] = OrderedDict()
         self._running: set[K] = set()
         # keys of _running to be worked once more
         self._again: set[K] = set()
@@ -56,7 +58,7 @@ class Queue(Generic[K]):
         if key in self._running:
             self._again.add(key)
         else:
-            self._ready.setdefault(key)
+            self._ready.setdefault(key, None)
 
     def add_after(self, key: K, delay_s: float, *, now: float) -> None:
         """Ask for a pass once `delay_s` has passed; of several such wishes the earliest counts.
@@ -77,8 +79,7 @@ class Queue(Generic[K]):
         self._promote(now)
         if not self._ready:
             return None
-        key = next(iter(self._ready))
-        del self._ready[key]
+        key, _ = self._ready.popitem(last=False)
         self._running.add(key)
         return key
 

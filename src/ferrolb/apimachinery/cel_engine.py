@@ -14,7 +14,7 @@ from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_option
 from ferrolb.apimachinery.pattern import compile_pattern
 from ferrolb.model import Json, JsonObject
 
-_UNDECLARED_OLD_SELF: Final = "undeclared reference to 'oldSelf'"
+_UNDECLARED_OLD_SELF: Final = "undeclared reference to 'oldSelf"
 _ERROR_CODE: Final = re.compile(r"^[A-Z_]+: ")
 _MISSING_KEY: Final = re.compile(r'Key not found in map : "(.*)"')
 _INDEX: Final = re.compile(r"Index error: index=(-?\d+) .*")

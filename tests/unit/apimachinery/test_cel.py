@@ -192,6 +192,15 @@ def test_transition_rule_holds_on_update():
     ]
 
 
+def test_transition_rule_may_name_a_field_of_the_old_object():
+    rule = "!has(oldSelf.length) || self.length >= oldSelf.length"
+    assert rule_texts(ruled(LENGTHS, rule), {"length": 1}) == []
+    assert rule_texts(ruled(LENGTHS, rule), {"length": 2}, old={"length": 1}) == []
+    assert rule_texts(ruled(LENGTHS, rule), {"length": 1}, old={"length": 2}) == [
+        f'spec: Invalid value: "object": failed rule: {rule}'
+    ]
+
+
 def test_optional_old_self_is_evaluated_on_create_too():
     once = ruled(STRING, "oldSelf.hasValue() || self == 'new'", optionalOldSelf=True)
     assert rule_texts(once, "new") == []

@@ -81,6 +81,11 @@ class Cluster:
     arguments: tuple[str, ...] = ()
     controllers: list[Process] = field(default_factory=list)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What kubectl needs; the discovery cache is this server's alone."""
+        return {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self.folder / "cache")}
+
     def restart_devserver(self) -> None:
         """Start the API server again after it was killed; needs `--data` and a fixed port."""
         self.kubeconfig.unlink()
@@ -104,7 +109,7 @@ class Cluster:
         """Run kubectl; return what it printed, on failure (`ok=False` expects one) the error."""
         done = subprocess.run(
             ["kubectl", *arguments],
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+            env={**os.environ, **self.environment},
             input=stdin,
             capture_output=True,
             text=True,

@@ -38,7 +38,11 @@ class Cluster:
             DemoError: it failed, or one of the programs has ended.
         """
         self.check()
-        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(self.folder / "cache"),
+        }
         done = subprocess.run(
             ["kubectl", *arguments],
             env=environment,

@@ -268,6 +268,20 @@ def test_a1_another_pass_settles_as_well():
     assert len(engine.converge(make_service("second")).addresses) == 1
 
 
+def test_a1_address_that_may_stand_in_a_status_unseen_is_closed_until_a_write_proves_it_is_not():
+    engine = Engine()
+    engine.set_pools(make_pools(ONE))
+    engine.adopt([])
+    assert engine.converge(make_service("first")).is_changed  # lands, but its answer is lost
+    stale = make_service("first", ip="4.3.2.1")
+    outcome = engine.converge(stale)
+    assert (outcome.is_changed, outcome.addresses) == (True, ())  # a write to prove it
+    assert engine.converge(make_service("second")).addresses == ()
+    assert engine.settle(stale) == {make_key("second")}
+    assert not engine.converge(stale).is_changed
+    assert len(engine.converge(make_service("second")).addresses) == 1
+
+
 def test_a1_service_may_return_to_the_address_it_is_leaving():
     w = World().set_pools(ONE, BIG).apply(make_service(ip="10.0.0.1"))
     w.put(make_service(ip="10.9.0.1"))

@@ -45,6 +45,8 @@ class Engine:
         self._is_adopted = False
         self._known: dict[ServiceKey, _Known] = {}
         self._waiting = WaitingRoom()
+        # given in an outcome, and neither settled nor seen in a status since
+        self._unconfirmed: dict[ServiceKey, frozenset[IPAddress]] = {}
         self._duplicates_resolved = 0
 
     @property
@@ -111,12 +113,13 @@ class Engine:
             return self._let_go(service)
         self._allocator.set_leaving(key, ())
         decision = Pass(service, self._allocator, self._pools).decide()
-        self._mark_leaving(service)
+        addresses = decision.verdict.addresses
+        in_doubt = self._in_doubt(service, addresses)
+        self._mark_leaving(service, in_doubt)
         events = decision.said_once + decision.standing
         is_repeat = bool(events) and events == self._known.get(key, _NOTHING_KNOWN).standing
         self._remember(key, decision)
         wake = self._woken() - {key}
-        addresses = decision.verdict.addresses
         pool = decision.verdict.pool
         if decision.verdict.reason == Reason.FROZEN and service.allocated_from is not None:
             pool = PoolName(service.allocated_from)
@@ -124,7 +127,8 @@ class Engine:
             key=key,
             addresses=addresses,
             pool=pool,
-            is_changed=not decision.is_untouched and _differs(service, addresses, pool),
+            is_changed=not decision.is_untouched
+            and (bool(in_doubt) or _differs(service, addresses, pool)),
             events=events,
             is_repeat=is_repeat,
             verdict=decision.verdict,
@@ -135,9 +139,10 @@ class Engine:
         """Take note of a status as written; return whom that wakes.
 
         An address that a Service gives up becomes free once its status no longer says it, so that
-        no two statuses name it at any time. Another pass over the Service does the same.
+        no two statuses name it at any time. A pass over the Service as it is then does the same.
         """
         key = service.key
+        self._unconfirmed.pop(key, None)
         shown = status_of(service)
         still = [ip for ip in self._allocator.leaving(key) if ip in shown]
         self._allocator.set_leaving(key, still)
@@ -149,6 +154,7 @@ class Engine:
     def forget(self, key: "ServiceKey") -> "frozenset[ServiceKey]":
         """Drop a deleted Service; return whom that wakes."""
         self._known.pop(key, None)
+        self._unconfirmed.pop(key, None)
         self._waiting.put(key, NOTHING)
         self._allocator.unassign(key)
         self._allocator.set_leaving(key, ())
@@ -182,6 +188,7 @@ class Engine:
             return _untouched(service, Reason.OTHER_CLASS)
         ours = set(held.ips if held is not None else ()) | set(self._allocator.leaving(key))
         is_ours = ours >= set(status_of(service))
+        self._unconfirmed.pop(key, None)
         self._allocator.unassign(key)
         self._allocator.set_leaving(key, ())
         if is_ours:
@@ -199,11 +206,28 @@ class Engine:
             wake=self._woken() - {key},
         )
 
-    def _mark_leaving(self, service: "Service") -> None:
+    def _in_doubt(
+        self, service: "Service", addresses: "tuple[IPAddress, ...]"
+    ) -> "frozenset[IPAddress]":
+        """Return what was given, is taken back now, and may stand in the status unseen.
+
+        A write may land and its answer be lost: only another write, which fails if the Service
+        has changed since it was read, tells that the address is not there.
+        """
+        shown = frozenset(addresses_in(status_of(service)))
+        before = self._unconfirmed.pop(service.key, frozenset()) - shown
+        unconfirmed = before.union(addresses) - shown
+        if unconfirmed:
+            self._unconfirmed[service.key] = unconfirmed
+        return before.difference(addresses)
+
+    def _mark_leaving(
+        self, service: "Service", in_doubt: "frozenset[IPAddress]" = frozenset()
+    ) -> None:
         key = service.key
         leaving = [
             ip
-            for ip in dict.fromkeys(addresses_in(status_of(service)))
+            for ip in dict.fromkeys((*addresses_in(status_of(service)), *sorted(in_doubt, key=int)))
             if not self._allocator.is_user(key, ip)
         ]
         self._allocator.set_leaving(key, leaving)

@@ -22,7 +22,8 @@ class Outcome:
     pool: "PoolName | None"
     """The value of `ip-allocated-from-pool`; None: no such annotation."""
     is_changed: bool
-    """Addresses or annotation differ from the Service that was read."""
+    """Addresses or annotation differ from the Service that was read, or may differ from it now:
+    after a write that failed the next one may change nothing but prove that."""
     events: "tuple[EventNote, ...]"
     """What is to be said now; a refusal that still stands is among them in every pass."""
     is_repeat: bool

@@ -1,0 +1,154 @@
+"""The cases, and the order in which they share API servers."""
+
+import compileall
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import ferrolb
+from bench.cluster import Cluster, running_cluster, wait_for
+from bench.figures import Case, Measurement
+from bench.latency import measure_latency
+from bench.programs import BenchError, Program
+from bench.watching import Start, observe
+
+if TYPE_CHECKING:
+    from bench.progress import Progress
+
+SINGLE_RUN_FROM: Final = 10_000
+"""Services; from so many on one run is enough, it takes minutes and varies little."""
+
+_LATENCY: Final = frozenset({Case.CREATE_TO_ADDRESS, Case.CREATE_AFTER_DELETE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to measure."""
+
+    cases: frozenset[Case]
+    services: tuple[int, ...] = (1_000, 10_000)
+    """Sizes for bare client, controller from nothing and restart."""
+    existing: tuple[int, ...] = (10, 10_000)
+    """Sizes for create to address."""
+    samples: int = 50
+    runs: int = 3
+
+    def steps(self) -> Iterator["Step"]:
+        """Return one step for each run of each size; a step has an API server of its own."""
+        for size in sorted({*self.services, *self.existing}):
+            cases = self.cases
+            if size not in self.services:
+                cases &= _LATENCY
+            if size not in self.existing:
+                cases -= _LATENCY
+            runs = 1 if size >= SINGLE_RUN_FROM else self.runs
+            for run in range(runs if cases else 0):
+                title = f"{size:,} Services, run {run + 1} of {runs}"
+                yield Step(title=title, services=size, cases=cases, samples=self.samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One run over one number of Services."""
+
+    title: str
+    services: int
+    cases: frozenset[Case]
+    samples: int
+
+    async def measure(self, folder: Path, progress: "Progress") -> list[Measurement]:
+        """Measure the cases one after the other on one API server.
+
+        The bare client comes first: what it writes is taken back, so that controller and bare
+        client meet the same server with the same pending Services.
+        """
+        found: list[Measurement] = []
+        self._say(progress, "creating Services")
+        async with running_cluster(folder, progress) as cluster:
+            await cluster.create_services(self.services)
+            if Case.BARE_CLIENT in self.cases:
+                self._say(progress, Case.BARE_CLIENT)
+                found.append(await _bare_client(cluster))
+                await cluster.clear_statuses()
+            self._say(progress, Case.CONTROLLER_FROM_NOTHING)
+            from_nothing = await _from_nothing(cluster)
+            if Case.CONTROLLER_FROM_NOTHING in self.cases:
+                found = [*found, _beside(from_nothing, found)]
+            if self.cases & {Case.CONTROLLER_RESTART, *_LATENCY}:
+                self._say(progress, Case.CONTROLLER_RESTART)
+                async with _restarted(cluster) as restart:
+                    if Case.CONTROLLER_RESTART in self.cases:
+                        found.append(restart)
+                    if self.cases & _LATENCY:
+                        self._say(progress, Case.CREATE_TO_ADDRESS)
+                        found += await measure_latency(cluster, self.samples)
+        return [one for one in found if one.case in self.cases]
+
+    def _say(self, progress: "Progress", text: str) -> None:
+        progress.step(f"{self.title}: {text}")
+
+
+def compile_programs() -> None:
+    """Compile the package, so that no start-up pays for it."""
+    compileall.compile_dir(Path(ferrolb.__file__).parent, quiet=2)
+    compileall.compile_dir(Path(__file__).parent, quiet=2)
+
+
+async def _bare_client(cluster: Cluster) -> Measurement:
+    start = await Start.of(cluster)
+    with cluster.bare_client() as program:
+        observation = await observe(cluster, program, start, writes=cluster.services)
+    return observation.measurement(Case.BARE_CLIENT)
+
+
+async def _from_nothing(cluster: Cluster) -> Measurement:
+    start = await Start.of(cluster)
+    with cluster.controller() as program:
+        observation = await observe(cluster, program, start, writes=cluster.services)
+        assigned = await cluster.assigned()
+    if assigned != cluster.services:
+        raise BenchError(f"{assigned} of {cluster.services} Services have an address")
+    return observation.measurement(Case.CONTROLLER_FROM_NOTHING)
+
+
+@asynccontextmanager
+async def _restarted(cluster: Cluster) -> AsyncIterator[Measurement]:
+    """Start a controller where all is assigned; it goes on running for what comes next."""
+    start = await Start.of(cluster)
+    with cluster.controller() as program:
+        ready_s = await wait_for("the controller", program, lambda: _has_started(program))
+        observation = await observe(cluster, program, start, writes=0)
+        yield Measurement(
+            case=Case.CONTROLLER_RESTART,
+            services=cluster.services,
+            figures={
+                "ready_s": ready_s,
+                "settled_s": observation.settled_s,
+                "cpu_s": observation.cost.cpu_s,
+                "server_cpu_s": observation.server_cpu_s,
+                "peak_rss_mb": observation.cost.peak_rss_mb,
+                "status_writes": observation.requests.statuses,
+                "all_writes": observation.requests.writes_to(),
+            },
+            requests=observation.requests.named(),
+        )
+
+
+def _has_started(program: Program) -> bool:
+    """Tell whether everything has been listed and adopted, and passes have begun."""
+    return program.has_printed('"msg": "started"')
+
+
+def _beside(measured: Measurement, others: list[Measurement]) -> Measurement:
+    """Add the ratios to the bare client of the same run, if it was measured."""
+    for other in others:
+        if other.case is Case.BARE_CLIENT:
+            ratios = {
+                f"{name.removesuffix('_s')}_ratio": measured.figures[name] / other.figures[name]
+                for name in ("wall_s", "writing_s", "cpu_s")
+                if other.figures[name]
+            }
+            return replace(measured, figures={**measured.figures, **ratios})
+    return measured

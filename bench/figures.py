@@ -1,0 +1,158 @@
+"""Figures: one measurement, and what several runs of it give together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby
+from statistics import median
+
+
+class Case(StrEnum):
+    """What is measured."""
+
+    CREATE_TO_ADDRESS = "create-to-address"
+    BARE_CLIENT = "bare-client"
+    CONTROLLER_FROM_NOTHING = "controller-from-nothing"
+    CONTROLLER_RESTART = "controller-restart"
+    CREATE_AFTER_DELETE = "create-to-address-after-delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one run of a case gave; the names of figures end in their unit."""
+
+    case: Case
+    services: int
+    figures: Mapping[str, float]
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """One figure over all runs."""
+
+    median: float
+    min: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """All runs of a case with one number of Services."""
+
+    case: Case
+    services: int
+    runs: int
+    figures: Mapping[str, Spread]
+    requests: Mapping[str, Spread]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A limit that a figure's median shall not pass."""
+
+    case: Case
+    figure: str
+    limit: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A goal beside what was measured."""
+
+    goal: Goal
+    services: int
+    value: float
+
+    @property
+    def is_met(self) -> bool:
+        """Tell whether the figure keeps to the limit."""
+        return self.value <= self.goal.limit
+
+
+GOALS = (
+    Goal(
+        case=Case.CONTROLLER_FROM_NOTHING,
+        figure="wall_ratio",
+        limit=1.3,
+        text="wall time from process start, beside the bare client's",
+    ),
+    Goal(
+        case=Case.CONTROLLER_FROM_NOTHING,
+        figure="writes_per_service",
+        limit=1.0,
+        text="status writes a Service",
+    ),
+    Goal(
+        case=Case.CONTROLLER_FROM_NOTHING,
+        figure="peak_rss_mb",
+        limit=150.0,
+        text="peak RSS in MB",
+    ),
+    Goal(
+        case=Case.CONTROLLER_RESTART,
+        figure="status_writes",
+        limit=0.0,
+        text="status writes to Services and pools",
+    ),
+    Goal(
+        case=Case.CONTROLLER_RESTART,
+        figure="peak_rss_mb",
+        limit=150.0,
+        text="peak RSS in MB",
+    ),
+)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of all values do not exceed.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if not values:
+        raise ValueError("no values")
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def combine(measurements: Sequence[Measurement]) -> list[Result]:
+    """Put the runs of each case and size together, in the order of `Case` and size."""
+    order = list(Case)
+
+    def place(one: Measurement) -> tuple[int, int]:
+        return order.index(one.case), one.services
+
+    groups = groupby(sorted(measurements, key=place), key=place)
+    return [_combined(list(group)) for _, group in groups]
+
+
+def judge(results: Sequence[Result]) -> list[Judgement]:
+    """Hold each result to the goals for it."""
+    return [
+        Judgement(goal=goal, services=result.services, value=result.figures[goal.figure].median)
+        for goal in GOALS
+        for result in results
+        if result.case is goal.case and goal.figure in result.figures
+    ]
+
+
+def _combined(runs: Sequence[Measurement]) -> Result:
+    return Result(
+        case=runs[0].case,
+        services=runs[0].services,
+        runs=len(runs),
+        figures=_spreads([run.figures for run in runs]),
+        requests=_spreads([run.requests for run in runs]),
+    )
+
+
+def _spreads(runs: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
+    """Return the spread of each name; a run without it counts as 0 of it."""
+    names = list(dict.fromkeys(name for run in runs for name in run))
+    spreads = {}
+    for name in names:
+        values = [run.get(name, 0) for run in runs]
+        spreads[name] = Spread(median=median(values), min=min(values), max=max(values))
+    return spreads

@@ -1,0 +1,62 @@
+"""How cases and figures are called and written for people."""
+
+from typing import Final
+
+from bench.figures import Case, Result, Spread
+
+TITLES: Final = {
+    Case.CREATE_TO_ADDRESS: "Create to address",
+    Case.BARE_CLIENT: "Bare client",
+    Case.CONTROLLER_FROM_NOTHING: "Controller from nothing",
+    Case.CONTROLLER_RESTART: "Controller restart",
+    Case.CREATE_AFTER_DELETE: "Create to address, right after a deletion",
+}
+
+FIGURES: Final = {
+    "wall_s": ("start → last address", "s"),
+    "p50_s": ("start → half of the addresses", "s"),
+    "p99_s": ("start → 99 % of the addresses", "s"),
+    "writing_s": ("first write → last address", "s"),
+    "ready_s": ("start → ready", "s"),
+    "settled_s": ("start → nothing left to do", "s"),
+    "cpu_s": ("CPU", "s"),
+    "server_cpu_s": ("CPU of the API server", "s"),
+    "peak_rss_mb": ("peak RSS", "MB"),
+    "writes_per_service": ("status writes a Service", ""),
+    "status_writes": ("status writes to Services and pools", ""),
+    "all_writes": ("writes in all", ""),
+    "wall_ratio": ("wall, beside the bare client", "x"),
+    "writing_ratio": ("first to last write, beside the bare client", "x"),
+    "cpu_ratio": ("CPU, beside the bare client", "x"),
+    "p50_ms": ("p50", "ms"),
+    "p99_ms": ("p99", "ms"),
+    "max_ms": ("max", "ms"),
+    "samples": ("samples a run", ""),
+}
+"""What a figure is, and its unit; in the order in which they are shown."""
+
+
+def rows(result: Result) -> list[tuple[str, str, str]]:
+    """Return name, median and range of each figure that the result has."""
+    return [
+        (label, _with_unit(result.figures[name].median, unit), _range(result.figures[name], unit))
+        for name, (label, unit) in FIGURES.items()
+        if name in result.figures
+    ]
+
+
+def number(value: float) -> str:
+    """Write a number with three digits or so, and thousands apart."""
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{number(value)} {unit}".strip()
+
+
+def _range(spread: Spread, unit: str) -> str:
+    if spread.min == spread.max:
+        return ""
+    return _with_unit(spread.min, "") + " to " + _with_unit(spread.max, unit)

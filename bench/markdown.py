@@ -1,0 +1,60 @@
+"""The report as `docs/benchmarks.md`."""
+
+from pathlib import Path
+from typing import Final
+
+from bench.layout import TITLES, number, rows
+from bench.report import Report
+
+_METHOD: Final = Path(__file__).with_name("method.md")
+_METALLB: Final = Path(__file__).with_name("metallb.md")
+
+
+def to_markdown(report: Report) -> str:
+    """Return the page."""
+    lines = [
+        "# Benchmarks",
+        "",
+        *_circumstances(report),
+        "",
+        *_goals(report),
+        "",
+        _METHOD.read_text(encoding="utf-8"),
+    ]
+    lines += ["## Figures", "", "Medians, and from the smallest to the largest run.", ""]
+    for result in report.results:
+        lines += [f"### {TITLES[result.case]}, {result.services:,} Services", ""]
+        runs = "One run." if result.runs == 1 else f"{result.runs} runs."
+        lines += [runs, "", "| figure | value | runs |", "|---|---|---|"]
+        lines += [f"| {name} | {value} | {span} |" for name, value, span in rows(result)]
+        if result.requests:
+            counts = [f"{name} {number(one.median)}" for name, one in result.requests.items()]
+            lines += ["", f"Requests: {', '.join(counts)}."]
+        lines.append("")
+    return "\n".join([*lines, _METALLB.read_text(encoding="utf-8")])
+
+
+def _circumstances(report: Report) -> list[str]:
+    machine = report.machine
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    lines = [
+        f"Made by `{report.command}` on {report.date}, in {report.took_s / 60:.0f} minutes.",
+        "",
+        f"- Machine: {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, "
+        f"{machine['kernel']}.",
+        f"- Versions: {versions}.",
+        f"- Other programs kept {report.others_cores:.2f} cores busy meanwhile, on average.",
+        "- Three runs unless said otherwise; from 10,000 Services on, one.",
+    ]
+    return [*lines, f"- {report.note}"] if report.note else lines
+
+
+def _goals(report: Report) -> list[str]:
+    lines = ["## Goals", "", "| case | Services | goal | measured | |", "|---|---|---|---|---|"]
+    for one in report.goals:
+        verdict = "met" if one.is_met else "**missed**"
+        lines.append(
+            f"| {TITLES[one.goal.case]} | {one.services:,} | {one.goal.text} ≤ "
+            f"{number(one.goal.limit)} | {number(one.value)} | {verdict} |"
+        )
+    return lines

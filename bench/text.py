@@ -1,0 +1,28 @@
+"""The report as plain text."""
+
+from bench.layout import TITLES, number, rows
+from bench.report import Report
+
+
+def to_text(report: Report) -> str:
+    """Return the report for a terminal."""
+    machine = report.machine
+    lines = [
+        f"{report.date}, {report.took_s:.0f} s, {machine['cores']} cores, "
+        f"other programs kept {report.others_cores:.1f} of them busy",
+    ]
+    for result in report.results:
+        runs = "1 run" if result.runs == 1 else f"median of {result.runs} runs"
+        lines += ["", f"{TITLES[result.case]}, {result.services:,} Services, {runs}"]
+        lines += [
+            f"  {name:<46} {value:>12}  {span}".rstrip() for name, value, span in rows(result)
+        ]
+    if report.goals:
+        lines += ["", "Goals"]
+    for one in report.goals:
+        verdict = "met" if one.is_met else "MISSED"
+        lines.append(
+            f"  {verdict:<7} {TITLES[one.goal.case]}, {one.services:,}: {one.goal.text}: "
+            f"{number(one.value)} (at most {number(one.goal.limit)})"
+        )
+    return "\n".join(lines)

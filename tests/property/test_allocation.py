@@ -467,7 +467,7 @@ class Cluster(RuleBasedStateMachine):
     def is_legal(self, service: Service) -> bool:
         """Tell, by the specification alone, whether a Service may hold what its status says."""
         claim = claim_of(service)
-        if not service.is_load_balancer or not service.cluster_ips:
+        if not service.is_load_balancer or service.load_balancer_class or not service.cluster_ips:
             return False
         if claim.policy == REQUIRE and len(service.cluster_ips) < 2:
             return False

@@ -282,6 +282,19 @@ def test_a1_address_that_may_stand_in_a_status_unseen_is_closed_until_a_write_pr
     assert len(engine.converge(make_service("second")).addresses) == 1
 
 
+def test_a1_pair_parted_by_new_pools_is_closed_until_its_status_is_empty():
+    w = World().set_pools(make_pool("p", "10.0.0.1/32", "1000::/128"))
+    policy = IPFamilyPolicy.REQUIRE_DUAL_STACK
+    w.apply(make_service("z-pair", cluster_ips="10.96.0.1,fd00::1", policy=policy))
+    w.apply(make_service("six", cluster_ips="fd00::2"))
+    w.pools = make_pools(make_pool("p", "10.0.0.1/32"), make_pool("q", "1000::/128"))
+    w.queue |= w.engine.set_pools(w.pools)
+    w.step(make_key("six"))
+    assert w.ips("six") == []
+    w.run()
+    assert (w.ips("z-pair"), w.ips("six")) == ([], ["1000::"])
+
+
 def test_a1_service_may_return_to_the_address_it_is_leaving():
     w = World().set_pools(ONE, BIG).apply(make_service(ip="10.0.0.1"))
     w.put(make_service(ip="10.9.0.1"))

@@ -87,7 +87,10 @@ class Allocator:
         return self._occupancy.drain()
 
     def set_pools(self, pools: PoolSet) -> "frozenset[ServiceKey]":
-        """Put new pools in force; return the Services whose allocation moved or was released."""
+        """Put new pools in force; return the Services whose allocation moved or was released.
+
+        Addresses released here are being left (`set_leaving`) until that is taken back.
+        """
         self._touched |= self._table.states.keys() | pools.pools.keys()
         self._table = PoolTable(pools)
         self._occupancy.rehome(self._table)
@@ -98,6 +101,8 @@ class Allocator:
                 owner.services += 1
             elif not (pools.is_frozen and self.is_uncovered(held.ips)):
                 self._release(key, held)
+                # its status may still name them, and one of a pair may lie in a pool in force
+                self.set_leaving(key, tuple(dict.fromkeys((*self.leaving(key), *held.ips))))
                 moved.add(key)
                 continue
             name = None if owner is None else owner.name

@@ -4,7 +4,7 @@ Functions on JSON objects; none knows HTTP, storage, or which kinds are served. 
 codes and discovery belong to `devserver`, versions and watches to `store`.
 """
 
-from ferrolb.apimachinery.ages import human_duration
+from ferrolb.apimachinery.ages import human_duration, parse_time
 from ferrolb.apimachinery.apply import Writer, apply, track_update
 from ferrolb.apimachinery.cel import RuleSet, compile_rules, validate_resource
 from ferrolb.apimachinery.columns import Column, TableFormat, table_format
@@ -84,6 +84,7 @@ __all__ = [
     "merge_patch",
     "parse_field_selector",
     "parse_label_selector",
+    "parse_time",
     "partial_metadata",
     "prune",
     "strategic_patch",

@@ -87,7 +87,7 @@ def _parse_yaml(body: bytes) -> Json:
     if body[:1] == b"{":
         return _parse_json(body)
     try:
-        loaded = yaml.load(body, Loader=_ApiLoader)  # noqa: S506
+        loaded = _ApiLoader(body).get_single_data()
         document: Json = msgspec.to_builtins(loaded, str_keys=True)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         raise bad_request(f"the body of the request is not valid YAML: {error}") from error

@@ -46,7 +46,7 @@ from ferrolb.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from ferrolb.devserver.cluster import Cluster
 
@@ -199,6 +199,7 @@ def _watch_request(cluster: "Cluster", call: Call) -> WatchRequest:
         page = read_page(cluster, call, ListOptions(matches=matches))
         since = page.resource_version
         initial = [_addition(call, encoded) for encoded in page.encoded]
+    presentation = _Presentation(cluster, call)
     return WatchRequest(
         resource=call.resource.storage,
         namespace=call.namespace or None,
@@ -209,9 +210,9 @@ def _watch_request(cluster: "Cluster", call: Call) -> WatchRequest:
         bookmarks=call.flag("allowWatchBookmarks"),
         timeout_s=_timeout_s(cluster, call),
         encoding=_encoding(call),
-        encode=_encoder(cluster, call),
+        encode=presentation.encode,
         is_first_different=call.representation.form is Form.TABLE,
-        bookmark=_bookmarks(call),
+        bookmark=presentation.bookmark,
     )
 
 
@@ -261,36 +262,37 @@ def _encoding(call: Call) -> str:
     )
 
 
-def _encoder(cluster: "Cluster", call: Call) -> "Callable[[Change, bool], bytes]":
-    if call.representation.form is Form.OBJECT and call.resource.is_stored_version:
-        return lambda change, _is_first: change.encoded
+class _Presentation:
+    """Events of a watch in the representation asked for."""
 
-    def encode(change: Change, is_first: bool) -> bytes:  # noqa: FBT001
-        obj = call.resource.outgoing(decode(change.encoded))
-        shown = shown_object(call, obj, now=cluster.now(), with_columns=is_first)
-        return ENCODER.encode(shown)
+    def __init__(self, cluster: "Cluster", call: Call) -> None:
+        self._cluster = cluster
+        self._call = call
+        self._is_as_stored = (
+            call.representation.form is Form.OBJECT and call.resource.is_stored_version
+        )
 
-    return encode
+    def encode(self, change: Change, *, is_first: bool) -> bytes:
+        """Return the object of an event."""
+        if self._is_as_stored:
+            return change.encoded
+        obj = self._call.resource.outgoing(decode(change.encoded))
+        now = self._cluster.now()
+        return ENCODER.encode(shown_object(self._call, obj, now=now, with_columns=is_first))
 
-
-def _bookmarks(call: Call) -> "Callable[[int, bool], JsonObject]":
-    def bookmark(version: int, ends_initial: bool) -> JsonObject:  # noqa: FBT001
+    def bookmark(self, version: int, *, ends_initial: bool) -> JsonObject:
+        """Return the object of a bookmark."""
+        representation = self._call.representation
         metadata: JsonObject = {"resourceVersion": str(version)}
         if ends_initial:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
-        match call.representation.form:
-            case Form.TABLE:
-                return {
-                    "kind": "Table",
-                    "apiVersion": call.representation.api_version,
-                    "metadata": metadata,
-                    "columnDefinitions": None,
-                    "rows": [],
-                }
+        empty: JsonObject = {}
+        match representation.form:
             case Form.OBJECT:
-                identity = (call.resource.kind, call.resource.api_version)
+                kind, api_version = self._call.resource.kind, self._call.resource.api_version
+            case Form.TABLE:
+                kind, api_version = Form.TABLE.value, representation.api_version
+                empty = {"columnDefinitions": None, "rows": []}
             case Form.METADATA | Form.METADATA_LIST:
-                identity = (Form.METADATA.value, call.representation.api_version)
-        return {"kind": identity[0], "apiVersion": identity[1], "metadata": metadata}
-
-    return bookmark
+                kind, api_version = Form.METADATA.value, representation.api_version
+        return {"kind": kind, "apiVersion": api_version, "metadata": metadata, **empty}

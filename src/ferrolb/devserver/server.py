@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from ferrolb.devserver.definitions import (
     served_resources,
     storage_of,
 )
+from ferrolb.devserver.expiry import sweep
 from ferrolb.devserver.journal import Journal
 from ferrolb.devserver.journal_files import JournalError
 from ferrolb.devserver.kubeconfig import write_kubeconfig
@@ -37,6 +39,8 @@ from ferrolb.store import ChangeType, Store
 
 if TYPE_CHECKING:
     import ssl
+
+    from starlette.types import ASGIApp
 
     from ferrolb.store import Change
 
@@ -104,11 +108,12 @@ async def _serve(
         cluster.watch_all(reaper.saw)
         await seed(cluster, ranges=options.service_ranges, port=port)
         reaper.start()
-        reaping = tasks.create_task(reaper.run())
+        helpers = [tasks.create_task(reaper.run()), tasks.create_task(sweep(cluster))]
         try:
             await run_until_cancelled(server, listener, cluster)
         finally:
-            reaping.cancel()
+            for helper in helpers:
+                helper.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -139,7 +144,15 @@ async def _kept(cluster: Cluster, directory: Path | None) -> AsyncIterator[None]
 
 def reachable_host(host: str) -> str:
     """Return the address by which clients on this machine reach a server that listens there."""
-    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if not host:
+        return "127.0.0.1"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "::1" if address.version == 6 else "127.0.0.1"
 
 
 def make_cluster(options: DevServerOptions, token: str) -> Cluster:
@@ -188,9 +201,9 @@ async def run_until_cancelled(
         await task
 
 
-def _config(app: object, context: "ssl.SSLContext") -> uvicorn.Config:
+def _config(app: "ASGIApp", context: "ssl.SSLContext") -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http="h11",
         ws="none",
         lifespan="off",

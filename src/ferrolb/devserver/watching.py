@@ -5,15 +5,13 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import msgspec
 
 from ferrolb.devserver.statuses import gone
+from ferrolb.model import JsonObject
 from ferrolb.store import Change, ExpiredError, ResourceId, Store, project
-
-if TYPE_CHECKING:
-    from ferrolb.model import JsonObject
 
 MAX_WATCHES: Final = 1000
 """Watches open at one time; each holds a connection and a few kB. A test cluster of three nodes
@@ -38,9 +36,21 @@ INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 
 _ENCODER: Final = msgspec.json.Encoder()
 
-Encode = Callable[[Change, bool], bytes]
-"""Makes the `object` of an event, in the representation that the watcher asked for; the first
-event of a watch is told apart because a Table names its columns there only."""
+
+class Encode(Protocol):
+    """Makes the `object` of an event, in the representation that the watcher asked for."""
+
+    def __call__(self, change: Change, *, is_first: bool) -> bytes:
+        """Encode; the first event is told apart because a Table names its columns there only."""
+        ...
+
+
+class MakeBookmark(Protocol):
+    """Makes the `object` of a bookmark."""
+
+    def __call__(self, version: int, *, ends_initial: bool) -> JsonObject:
+        """Return the bookmark at a version, which may be the one that ends the initial events."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +71,7 @@ class WatchRequest:
     encode: Encode
     is_first_different: bool
     """Whether the first event is encoded otherwise than those that follow."""
-    bookmark: "Callable[[int, bool], JsonObject]"
-    """Makes the object of a bookmark from its version, and whether it ends the initial events."""
+    bookmark: MakeBookmark
 
 
 @dataclass(slots=True)
@@ -110,7 +119,7 @@ class Hub:
         place = (change.resource_version, change.type.value, request.encoding)
         line = self._encoded.get(place)
         if line is None:
-            line = event_line(change.type.value, request.encode(change, False))  # noqa: FBT003
+            line = event_line(change.type.value, request.encode(change, is_first=False))
             self._encoded[place] = line
             if len(self._encoded) > KEPT_ENCODINGS:
                 self._encoded.popitem(last=False)
@@ -124,7 +133,9 @@ def event_line(kind: str, encoded: bytes) -> bytes:
 
 def bookmark_line(request: WatchRequest, version: int, *, ends_initial: bool = False) -> bytes:
     """Return a bookmark at a version."""
-    return event_line("BOOKMARK", _ENCODER.encode(request.bookmark(version, ends_initial)))
+    return event_line(
+        "BOOKMARK", _ENCODER.encode(request.bookmark(version, ends_initial=ends_initial))
+    )
 
 
 def expired_line(reason: str) -> bytes:
@@ -211,6 +222,6 @@ class _Cursor:
         is_shared = bool(change.resource_version) and not self._is_first
         if is_shared:
             return self._hub.encoded(change, self._request)
-        encoded = self._request.encode(change, self._is_first)
+        encoded = self._request.encode(change, is_first=self._is_first)
         self._is_first = False
         return event_line(change.type.value, encoded)

@@ -1,5 +1,6 @@
 """get, list and watch."""
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -179,9 +180,10 @@ async def _counted(cluster: "Cluster", call: Call, request: WatchRequest) -> "As
     labels = call.watch_labels()
     cluster.metrics.watch_opened(labels)
     try:
-        async for lines in stream(cluster.hub, request):
-            cluster.metrics.count_events(labels, lines.count(b"\n"))
-            yield lines
+        async with aclosing(stream(cluster.hub, request)) as events:
+            async for lines in events:
+                cluster.metrics.count_events(labels, lines.count(b"\n"))
+                yield lines
     finally:
         cluster.metrics.watch_closed(labels)
 

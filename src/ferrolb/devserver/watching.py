@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -143,7 +143,7 @@ def expired_line(reason: str) -> bytes:
     return event_line("ERROR", _ENCODER.encode(gone(reason).refusal.status))
 
 
-async def stream(hub: Hub, request: WatchRequest) -> AsyncIterator[bytes]:
+async def stream(hub: Hub, request: WatchRequest) -> AsyncGenerator[bytes, None]:
     """Send what a watcher asked for until it times out, the server stops, or it is cancelled."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + request.timeout_s

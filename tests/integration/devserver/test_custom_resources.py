@@ -1,6 +1,7 @@
 """Custom resources and their definitions, through kubectl and as a client sees them."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ spec:
   addresses: [172.31.249.0/24]
 """
 
-WIDGET: dict = {
+WIDGET: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
     "metadata": {"name": "widgets.example.com"},

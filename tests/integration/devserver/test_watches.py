@@ -16,8 +16,7 @@ class Cluster:
         self.path = f"/api/v1/namespaces/{namespace}/configmaps"
 
     def create(self, name, **labels):
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
-        body["metadata"]["labels"] = labels
+        body = {"kind": "ConfigMap", "metadata": {"name": name, "labels": labels}}
         return self.http.post(self.path, json=body).json()["metadata"]["resourceVersion"]
 
     def patch(self, name, patch):

@@ -32,7 +32,7 @@ from ferrolb.devserver.ranges import ServiceRanges
 from ferrolb.devserver.reaping import Reaper
 from ferrolb.devserver.registry import Registry
 from ferrolb.devserver.seeding import seed
-from ferrolb.devserver.tls import load_or_make_identity, server_context
+from ferrolb.devserver.tls import ServerIdentity, load_or_make_identity, server_context
 from ferrolb.devserver.watching import Hub
 from ferrolb.runtime import StartupError, bind_socket
 from ferrolb.store import ChangeType, Store
@@ -80,11 +80,7 @@ async def serve(options: DevServerOptions, *, ready: Callable[[Endpoint], None])
 async def _serve(
     options: DevServerOptions, listener: socket.socket, ready: Callable[[Endpoint], None]
 ) -> None:
-    names = (options.host, *options.extra_names)
-    identity = load_or_make_identity(
-        options.data_dir, [name for name in names if name], now=datetime.now(UTC)
-    )
-    token = load_or_make_token(options.data_dir, options.token)
+    identity, token = _credentials(options)
     port = int(listener.getsockname()[1])
     host = reachable_host(options.host)
     endpoint = Endpoint(
@@ -99,11 +95,12 @@ async def _serve(
     app = make_app(cluster, address=f"{host}:{port}")
 
     def announce() -> None:
-        write_kubeconfig(endpoint)
+        with _told_plainly("cannot write the kubeconfig"):
+            write_kubeconfig(endpoint)
         ready(endpoint)
 
     server = _Server(_config(app, server_context(identity.server)), announce)
-    async with asyncio.TaskGroup() as tasks, _kept(cluster, options.data_dir):
+    async with asyncio.TaskGroup() as tasks, _kept(cluster, options.data_dir, tasks):
         reaper = Reaper(cluster)
         cluster.watch_all(reaper.saw)
         await seed(cluster, ranges=options.service_ranges, port=port)
@@ -117,8 +114,12 @@ async def _serve(
 
 
 @contextlib.asynccontextmanager
-async def _kept(cluster: Cluster, directory: Path | None) -> AsyncIterator[None]:
+async def _kept(
+    cluster: Cluster, directory: Path | None, tasks: asyncio.TaskGroup
+) -> AsyncIterator[None]:
     """Keep what is stored in a directory while this lasts, and take over what is there.
+
+    A failing disk ends the task group: what is shown must not differ from what is kept.
 
     Raises:
         StartupError: the directory cannot be used.
@@ -132,14 +133,29 @@ async def _kept(cluster: Cluster, directory: Path | None) -> AsyncIterator[None]
         raise StartupError(str(error)) from error
     cluster.keep_in(journal)
     cluster.restored()
-    writing = asyncio.create_task(journal.run())
+    writing = tasks.create_task(journal.run())
     try:
         yield
     finally:
         writing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await writing
+        await asyncio.wait([writing])
         journal.close()
+
+
+def _credentials(options: DevServerOptions) -> tuple[ServerIdentity, str]:
+    names = [name for name in (options.host, *options.extra_names) if name]
+    with _told_plainly("cannot use the data directory"):
+        identity = load_or_make_identity(options.data_dir, names, now=datetime.now(UTC))
+        return identity, load_or_make_token(options.data_dir, options.token)
+
+
+@contextlib.contextmanager
+def _told_plainly(what: str) -> Iterator[None]:
+    """Turn a failure of the file system into one line for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise StartupError(f"{what}: {error.filename or ''}: {error.strerror}") from error
 
 
 def reachable_host(host: str) -> str:

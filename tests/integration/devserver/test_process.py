@@ -93,12 +93,18 @@ spec: {addresses: [192.0.2.0/24]}
 """
 
 
-def test_directory_in_use_and_port_in_use_are_said_plainly(tmp_path):
+def test_what_cannot_be_used_is_said_plainly(tmp_path):
     data = str(tmp_path / "data")
     with program(tmp_path, "--data", data) as (_, kubectl):
         port = settings(kubectl.kubeconfig)[0].rpartition(":")[2]
         command = [sys.executable, "-m", "ferrolb", "devserver"]
-        for options in (("--data", data), ("--listen", f"127.0.0.1:{port}")):
+        no_directory = str(kubectl.kubeconfig / "x")
+        for options in (
+            ("--data", data),
+            ("--data", no_directory),
+            ("--listen", f"127.0.0.1:{port}"),
+            ("--write-kubeconfig", no_directory),
+        ):
             done = subprocess.run(
                 [*command, *options], capture_output=True, text=True, timeout=20, check=False
             )

@@ -1,0 +1,211 @@
+"""What kinds add to create and update, apart from Services."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ferrolb.devserver.definitions import (
+    CLEANUP_FINALIZER,
+    DefinitionStrategy,
+    served_resources,
+)
+from ferrolb.devserver.events import core_from_events, events_from_core
+from ferrolb.devserver.expiry import last_seen
+from ferrolb.devserver.payloads import ConfigMapStrategy, SecretStrategy
+from ferrolb.devserver.registry import Registry
+from ferrolb.devserver.strategies import (
+    EndpointSliceStrategy,
+    EventStrategy,
+    NamespaceStrategy,
+    NodeStrategy,
+    PodStrategy,
+    Strategy,
+    WorkloadStrategy,
+)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def named(**members):
+    return {"metadata": {"name": "a", "namespace": "default"}, **members}
+
+
+def loose(value: Any) -> Any:
+    """Return JSON as something to look into."""
+    return value
+
+
+def fields(prepared):
+    return [error.field for error in prepared.errors]
+
+
+def test_status_is_written_apart():
+    strategy = Strategy(has_status=True)
+    assert strategy.on_create(named(status={"x": 1})).obj == named()
+    old = named(spec={"a": 1}, status={"x": 1})
+    assert strategy.on_update(named(spec={"a": 2}), old).obj == named(
+        spec={"a": 2}, status={"x": 1}
+    )
+    written = strategy.on_status(named(spec={"a": 3}, status={"x": 2}), old)
+    assert written.obj == named(spec={"a": 1}, status={"x": 2})
+
+
+def test_namespace_spec_and_label_are_the_servers():
+    strategy = NamespaceStrategy()
+    made = loose(strategy.on_create({"metadata": {"name": "a", "labels": {"x": "y"}}}).obj)
+    assert made["metadata"]["labels"] == {"x": "y", "kubernetes.io/metadata.name": "a"}
+    changed = loose(strategy.on_update({"metadata": {"name": "a"}, "spec": {}}, made).obj)
+    assert changed["spec"] == {"finalizers": ["kubernetes"]}
+    assert changed["metadata"]["labels"] == {"kubernetes.io/metadata.name": "a"}
+
+
+def test_node_registers_with_its_status():
+    strategy = NodeStrategy()
+    assert strategy.on_create(named(status={"x": 1})).obj["status"] == {"x": 1}
+    assert strategy.reset(named(status={"x": 1}), None, is_status=False)["status"] == {"x": 1}
+    assert "status" not in strategy.on_update(named(status={"x": 2}), named()).obj
+
+
+def test_pod_is_pending_and_has_containers():
+    made = PodStrategy().on_create(named(spec={"containers": [{}]}, status={"phase": "Running"}))
+    assert made.obj["status"] == {"phase": "Pending"}
+    assert fields(PodStrategy().on_create(named())) == ["spec.containers"]
+
+
+def test_workload_has_a_size_and_keeps_its_selector():
+    strategy = WorkloadStrategy(has_replicas=True)
+    spec = {"selector": {"matchLabels": {"a": "b"}}}
+    assert loose(strategy.default(named(spec=spec)))["spec"]["replicas"] == 1
+    assert loose(strategy.default(named(spec={"replicas": 0})))["spec"]["replicas"] == 0
+    assert fields(strategy.on_create(named(spec={}))) == ["spec.selector"]
+    other = named(spec={"selector": {"matchLabels": {"a": "c"}}})
+    assert fields(strategy.on_update(other, named(spec=spec))) == ["spec.selector"]
+
+
+@pytest.mark.parametrize(
+    ("about", "is_fine"),
+    [({"namespace": "default"}, True), ({}, True), ({"namespace": "other"}, False)],
+)
+def test_event_is_where_its_object_is(about, is_fine):
+    made = EventStrategy().on_create(named(involvedObject=about))
+    assert (not made.errors) is is_fine
+    assert made.obj["reportingComponent"] == ""
+
+
+def test_event_spellings_are_inverse():
+    core: dict[str, Any] = {
+        "message": "m",
+        "count": 2,
+        "source": {"component": "c"},
+        "type": "Normal",
+    }
+    assert core_from_events(events_from_core(core)) == core
+    assert events_from_core(core)["note"] == "m"
+
+
+def test_event_was_last_seen_at_the_latest_of_its_times():
+    event: dict[str, Any] = {
+        "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
+        "lastTimestamp": "2026-01-01T02:00:00Z",
+        "eventTime": "nonsense",
+        "series": {"lastObservedTime": "2026-01-01T01:00:00.5Z"},
+    }
+    assert last_seen(event) == datetime(2026, 1, 1, 2, tzinfo=UTC)
+    assert last_seen({}) is None
+
+
+def test_slice_keeps_its_address_type():
+    strategy = EndpointSliceStrategy()
+    assert fields(strategy.on_create(named())) == ["addressType"]
+    assert fields(strategy.on_create(named(addressType="IPX"))) == ["addressType"]
+    four, six = named(addressType="IPv4"), named(addressType="IPv6")
+    assert fields(strategy.on_update(six, four)) == ["addressType"]
+    assert fields(strategy.on_update(four, four)) == []
+
+
+def test_secret_data_type_and_immutability():
+    strategy = SecretStrategy()
+    made = strategy.on_create(named(stringData={"a": "b"}, data={"c": "ZA=="}))
+    assert made.obj == named(type="Opaque", data={"a": "Yg==", "c": "ZA=="})
+    assert fields(strategy.on_create(named(data={"a": "?"}))) == ["data[a]"]
+    assert fields(strategy.on_create(named(data={"a": 1}))) == ["data[a]"]
+    tls = named(type="kubernetes.io/tls")
+    assert fields(strategy.on_create(tls)) == ["data[tls.crt]", "data[tls.key]"]
+    assert fields(strategy.on_update(named(type="x"), made.obj)) == ["type"]
+    fixed = {**made.obj, "immutable": True}
+    assert fields(strategy.on_update({**fixed, "data": {}}, fixed)) == ["data"]
+    assert fields(strategy.on_update(made.obj, fixed)) == ["immutable"]
+    huge = named(data={"a": "AAAA" * 400_000})
+    assert fields(strategy.on_create(huge)) == ["data"]
+
+
+def test_config_map_keys_and_size():
+    strategy = ConfigMapStrategy()
+    assert fields(strategy.on_create(named(data={"a": ""}, binaryData={"a": ""}))) == ["data[a]"]
+    assert fields(strategy.on_create(named(data={"a": "x" * 1_100_000}))) == [""]
+    fixed = named(data={"a": "b"}, immutable=True)
+    assert fields(strategy.on_update(named(data={}, immutable=True), fixed)) == ["data"]
+
+
+def definition(**spec):
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object"}},
+    }
+    members = {
+        "group": "example.com",
+        "names": {"kind": "Thing", "plural": "things"},
+        "scope": "Cluster",
+        "versions": [version],
+        **spec,
+    }
+    return {"metadata": {"name": "things.example.com"}, "spec": members}
+
+
+def prepared_definition(obj, old=None):
+    strategy = DefinitionStrategy(Registry(), lambda: NOW)
+    return strategy.on_create(obj) if old is None else strategy.on_update(obj, old)
+
+
+def test_definition_is_completed_and_established():
+    made = prepared_definition(definition())
+    assert made.errors == ()
+    obj = loose(made.obj)
+    assert obj["metadata"]["finalizers"] == [CLEANUP_FINALIZER]
+    assert obj["spec"]["names"]["listKind"] == "ThingList"
+    assert obj["status"]["storedVersions"] == ["v1"]
+    (resource,) = served_resources(made.obj)
+    assert (resource.api_version, resource.is_namespaced) == ("example.com/v1", False)
+
+
+def test_conditions_keep_their_time():
+    made = loose(prepared_definition(definition()).obj)
+    later = DefinitionStrategy(Registry(), lambda: datetime(2027, 1, 1, tzinfo=UTC))
+    again = loose(later.on_update(made, made).obj)
+    assert again["status"]["conditions"] == made["status"]["conditions"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"group": "nodots"}, "spec.group"),
+        ({"group": ""}, "spec.group"),
+        ({"scope": "World"}, "spec.scope"),
+        ({"names": {"plural": "things"}}, "spec.names.kind"),
+        ({"names": {"kind": "Thing", "plural": "others"}}, "metadata.name"),
+        ({"versions": []}, "spec.versions"),
+        ({"conversion": {"strategy": "Webhook"}}, "spec.conversion.strategy"),
+        ({"versions": [{"name": "v1", "served": True, "storage": True}]},
+         "spec.versions[0].schema.openAPIV3Schema"),
+    ],
+)  # fmt: skip
+def test_unfit_definition(spec, field):
+    assert field in fields(prepared_definition(definition(**spec)))
+
+
+def test_scope_never_changes():
+    old = prepared_definition(definition()).obj
+    assert "spec.scope" in fields(prepared_definition(definition(scope="Namespaced"), old))

@@ -17,9 +17,6 @@ _RENAMED: Final = {
 
 _BACK: Final = {new: old for old, new in _RENAMED.items()}
 
-REQUIRED_IN_CORE: Final = ("reportingComponent", "reportingInstance")
-"""Fields that core/v1 always shows, empty when unset."""
-
 
 def events_from_core(event: JsonObject) -> JsonObject:
     """Return a core/v1 Event as events.k8s.io/v1 shows it."""

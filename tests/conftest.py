@@ -1,9 +1,16 @@
-"""Fixtures shared by tests that need an API server."""
+"""Settings of all tests, and fixtures shared by those that need an API server."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from tests.fakes.devserver import DevServer, Kubectl, run_devserver
+
+# The same examples in every run; `HYPOTHESIS_PROFILE=random make test` looks for new ones.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def settings(kubeconfig: Path) -> tuple[str, str]:
     return config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
 
 
-def test_kubeconfig_is_private_and_whole_once_the_server_says_it_answers(tmp_path):
+def test_c35_kubeconfig_is_private_and_whole_once_the_server_says_it_answers(tmp_path):
     with program(tmp_path) as (_, kubectl):
         assert stat.S_IMODE(kubectl.kubeconfig.stat().st_mode) == 0o600
         assert "default" in kubectl("get", "ns", "-o", "name")

@@ -1,5 +1,6 @@
 """The state behind the API: stored objects, what is served, who watches, and how it is kept."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,13 +78,23 @@ class Cluster:
 
     async def committed(self, change: "Change | None") -> None:
         """Return once a change is durable and its watchers are awake; None is no change."""
+        journal = self._journal
         if change is None:
+            # what is answered may be a state that another request has just made
+            if journal is not None:
+                await journal.commit()
             return
         hook = self._hooks.get(change.key.resource)
         if hook is not None:
             hook(change)
         self._general(change)
-        if self._journal is not None:
-            self._journal.append(change)
-            await self._journal.commit()
+        if journal is None:
+            self.hub.publish(change.resource_version)
+            return
+        journal.append(change)
+        # a client that goes away must not keep the change from the watchers
+        await asyncio.shield(asyncio.create_task(self._publish(journal, change)))
+
+    async def _publish(self, journal: "Journal", change: "Change") -> None:
+        await journal.commit()
         self.hub.publish(change.resource_version)

@@ -7,32 +7,32 @@ from typing import Final
 
 import click
 
-from ferrolb.cli.gocommand import GoCommand
+from ferrolb.cli.gocommand import GoCommand, hidden_flags
 from ferrolb.telemetry import LOG_LEVELS
 
-_RETIRED: Final = ("config", "disable-epslices", "enable-pprof")
-"""Flags of MetalLB 0.10 to 0.15 that 0.16 lacks: accepted, without effect, logged once."""
+_RETIRED: Final = ("config",)
+_RETIRED_SWITCHES: Final = ("disable-epslices", "enable-pprof")
+"""Flags of MetalLB 0.10 to 0.15 that 0.16 lacks: accepted, without effect."""
 
 _NOT_YET: Final = (
-    "disable-cert-rotation",
     "cert-dir",
     "cert-service-name",
-    "webhook-mode",
-    "webhook-secret",
-    "webhook-http2",
-    "tls-min-version",
-    "tls-cipher-suites",
-    "tls-curve-preferences",
     "metrics-cert-dir",
     "pprof-bind-address",
+    "tls-cipher-suites",
+    "tls-curve-preferences",
+    "tls-min-version",
+    "webhook-mode",
+    "webhook-secret",
 )
-"""Flags that belong to the webhooks and to HTTPS metrics; without effect until those exist."""
+_NOT_YET_SWITCHES: Final = ("disable-cert-rotation", "webhook-http2")
+"""Flags of the webhooks, of HTTPS metrics and of profiling: without effect until those exist."""
 
 
 @click.command(
     "controller",
     cls=GoCommand,
-    retired=_RETIRED,
+    context_settings={"show_default": True, "max_content_width": 100},
     epilog="""\b
 Examples:
   ferrolb controller                                   in a cluster, as its Deployment runs it
@@ -80,22 +80,8 @@ Examples:
     show_envvar=True,
     help="Own Pod; owns the ConfigurationState.",
 )
-@click.option("--disable-cert-rotation", is_flag=True, help="For the webhooks; no effect yet.")
-@click.option("--cert-dir", default="/tmp/k8s-webhook-server/serving-certs", hidden=True)  # noqa: S108 - MetalLB's default
-@click.option("--cert-service-name", default="metallb-webhook-service", hidden=True)
-@click.option(
-    "--webhook-mode",
-    type=click.Choice(["enabled", "disabled", "onlywebhook"]),
-    default="enabled",
-    help="For the webhooks; no effect yet.",
-)
-@click.option("--webhook-secret", default="metallb-webhook-cert", hidden=True)
-@click.option("--webhook-http2", is_flag=True, hidden=True)
-@click.option("--tls-min-version", default="", hidden=True)
-@click.option("--tls-cipher-suites", default="", hidden=True)
-@click.option("--tls-curve-preferences", default="", hidden=True)
-@click.option("--metrics-cert-dir", default="", hidden=True)
-@click.option("--pprof-bind-address", default="", hidden=True)
+@hidden_flags(*_RETIRED, *_NOT_YET)
+@hidden_flags(*_RETIRED_SWITCHES, *_NOT_YET_SWITCHES, is_switch=True)
 @click.pass_context
 def command(ctx: click.Context, /, **flags: object) -> None:
     """Give LoadBalancer Services their addresses.
@@ -112,7 +98,7 @@ def command(ctx: click.Context, /, **flags: object) -> None:
     except LogLevelError as error:
         raise click.ClickException(str(error)) from error
     log = get_logger()
-    for name in (*_RETIRED, *_NOT_YET):
+    for name in (*_RETIRED, *_RETIRED_SWITCHES, *_NOT_YET, *_NOT_YET_SWITCHES):
         parameter = name.replace("-", "_")
         if ctx.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE:
             log.warning("flag has no effect", flag=f"--{name}")

@@ -1,6 +1,6 @@
 """A click command that takes MetalLB's flags as Go programs take them (C-29)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import click
 from typing_extensions import override
@@ -8,15 +8,24 @@ from typing_extensions import override
 from ferrolb.cli.goflags import GoFlagError, normalise
 
 
-class GoCommand(click.Command):
-    """Accepts `-flag=value`, and `retired` flags that MetalLB no longer has, without effect."""
+def hidden_flags(
+    *names: str, is_switch: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Accept flags that the program itself does not read; the help leaves them out."""
 
-    def __init__(self, *args: object, retired: Sequence[str] = (), **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.params += [
-            click.Option([f"--{name}"], hidden=True, is_flag=name in _RETIRED_SWITCHES)
-            for name in retired
-        ]
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for name in names:
+            option = click.option(
+                f"--{name}", is_flag=is_switch, default=None, hidden=True, expose_value=False
+            )
+            function = option(function)
+        return function
+
+    return decorate
+
+
+class GoCommand(click.Command):
+    """Accepts `-flag=value` and `-flag value` beside click's own syntax."""
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -31,6 +40,3 @@ class GoCommand(click.Command):
         except GoFlagError as error:
             raise click.UsageError(str(error), ctx) from error
         return super().parse_args(ctx, rewritten)
-
-
-_RETIRED_SWITCHES = frozenset({"enable-pprof", "disable-epslices"})

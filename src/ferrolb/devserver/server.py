@@ -68,9 +68,6 @@ async def serve(options: DevServerOptions, *, ready: Callable[[Endpoint], None])
         StartupError: the address cannot be bound, or the data directory cannot be used.
     """
     listener = bind_socket(options.host, options.port)
-    # asyncio sets it only on sockets whose protocol number is given; without it each answer waits
-    # for the client's delayed acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         await _serve(options, listener, ready)
     finally:

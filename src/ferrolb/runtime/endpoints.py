@@ -95,15 +95,23 @@ def bind_socket(host: str, port: int) -> socket.socket:
         StartupError: the address cannot be bound.
     """
     try:
-        if not host and socket.has_dualstack_ipv6():
-            return socket.create_server(
-                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128
-            )
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=128)
+        listener = _listen(host, port)
     except OSError as error:
         text = f"cannot listen on {host or '*'}:{port}: {error.strerror}; choose another port"
         raise StartupError(text) from error
+    # asyncio sets it only on sockets whose protocol number is given; without it each answer waits
+    # for the client's delayed acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=128
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)
 
 
 async def serve_http(app: "ASGIApp", listener: socket.socket) -> None:

@@ -32,7 +32,7 @@ _NOT_YET_SWITCHES: Final = ("disable-cert-rotation", "webhook-http2")
 @click.command(
     "controller",
     cls=GoCommand,
-    context_settings={"show_default": True, "max_content_width": 100},
+    context_settings={"max_content_width": 100},
     epilog="""\b
 Examples:
   ferrolb controller                                   in a cluster, as its Deployment runs it
@@ -48,16 +48,27 @@ Examples:
 @click.option(
     "--namespace", default="", help="Where the custom resources are.  [$METALLB_NAMESPACE]"
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=9120, help="Metrics port, 0 = off.")
-@click.option("--metrics-host", default="127.0.0.1", help="Address to serve metrics on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9120,
+    show_default=True,
+    help="Metrics port, 0 = off.",
+)
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, help="Address to serve metrics on."
+)
 @click.option(
     "--health-probe-port",
     type=click.IntRange(0, 65535),
     default=17472,
+    show_default=True,
     help="Port of /healthz and /readyz, 0 = off.",
 )
 @click.option("--health-probe-host", default="", help="Address to serve probes on; empty: all.")
-@click.option("--log-level", default="info", help=f"One of {', '.join(LOG_LEVELS)}.")
+@click.option(
+    "--log-level", default="info", show_default=True, help=f"One of {', '.join(LOG_LEVELS)}."
+)
 @click.option("--lb-class", default="", help="Handle only Services of this loadBalancerClass.")
 @click.option(
     "--ml-secret-name",

@@ -10,7 +10,7 @@ from ferrolb.cli.listen import LISTEN, ListenAddress
 
 @click.command(
     "devserver",
-    context_settings={"show_default": True, "max_content_width": 100},
+    context_settings={"max_content_width": 100},
     epilog="""\b
 Examples:
   ferrolb devserver --write-kubeconfig kc            any free port; kc appears once it answers
@@ -22,6 +22,7 @@ Examples:
     "--listen",
     type=LISTEN,
     default="127.0.0.1:0",
+    show_default=True,
     help="HOST:PORT, or [IPv6]:PORT; port 0 takes any free one.",
 )
 @click.option(
@@ -35,7 +36,7 @@ Examples:
     help="Directory that keeps objects, certificates and token; in memory without it.",
 )
 @click.option("--name", "names", multiple=True, help="Further name or address for the certificate.")
-@click.option("--log-level", default="warn", help="all, debug, ... none.")
+@click.option("--log-level", default="warn", show_default=True, help="all, debug, ... none.")
 def command(
     listen: ListenAddress,
     write_kubeconfig: Path | None,

@@ -72,7 +72,7 @@ def main(ctx: click.Context, /, *, output: str, page: Path | None, note: str, **
     after = BusyTime.now()
     results = combine(measurements)
     report = Report(
-        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        command=_command(note),
         date=f"{date:%Y-%m-%d %H:%M} UTC",
         took_s=after.at - before.at,
         machine=machine(),
@@ -113,6 +113,12 @@ async def _measure(plan: Plan) -> list[Measurement]:
     finally:
         progress.end()
     return found
+
+
+def _command(note: str) -> str:
+    """Return what was called, without the note, which the report shows by itself."""
+    words = [word for word in sys.argv[1:] if word not in ("--note", note, f"--note={note}")]
+    return shlex.join(["python", "-m", "bench", *words])
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

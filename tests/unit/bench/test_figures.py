@@ -11,6 +11,8 @@ def test_percentile_is_a_value_that_was_measured():
     assert percentile(values, 0.5) == 50
     assert percentile(values, 0.99) == 99
     assert percentile(values, 1.0) == 100
+    assert percentile([1.0, 2.0, 3.0], 0.5) == 2
+    assert percentile(values[:50], 0.99) == 100
     assert percentile([7.0], 0.01) == 7
 
 

@@ -16,9 +16,9 @@ from ferrolb.kube import (
     ConfigError,
     ConflictError,
     EventRecorder,
-    Origin,
     QueueDriver,
     RecorderSettings,
+    RequeueAfter,
     StatusWriter,
     connect,
     service_from,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ferrolb.controller.options import ControllerOptions
-    from ferrolb.kube import ApiClient, Change, NamespaceObject, RawObject, ServiceObject
+    from ferrolb.kube import ApiClient, Change, NamespaceObject, RawObject
     from ferrolb.model import ServiceKey
 
 COMPONENT: Final = "metallb-controller"
@@ -99,11 +99,6 @@ class _Controller:
         self._watches = Watches()
         self._engine = Engine(lb_class=options.lb_class)
         self._registry.register(PoolSamples(self._samples))
-        self._recorder = EventRecorder(
-            client,
-            RecorderSettings(component=COMPONENT, instance=options.pod_name),
-            metrics=self._metrics,
-        )
         writer = StatusWriter(client, metrics=self._metrics)
         self._state = OwnState(client, options)
         pool_status = PoolStatusReconciler(
@@ -113,6 +108,15 @@ class _Controller:
             writer=writer,
         )
         observer = _FailureCounter(self._metrics)
+        self._service_queue = QueueDriver[tuple[str, str]](
+            "services", self._reconcile_service, observer=observer
+        )
+        self._recorder = EventRecorder(
+            client,
+            RecorderSettings(component=COMPONENT, instance=options.pod_name),
+            metrics=self._metrics,
+            turn=self._service_queue.idle,  # addresses first, words later
+        )
         self._pool_status = QueueDriver("pool status", pool_status.reconcile, observer=observer)
         self._trigger = PoolStatusTrigger(self._pool_status)
         signals = Signals(wake=self._wake, pools_touched=self._trigger.touched)
@@ -123,9 +127,6 @@ class _Controller:
             recorder=self._recorder,
             metrics=self._metrics,
             signals=signals,
-        )
-        self._service_queue = QueueDriver[tuple[str, str]](
-            "services", self._services.reconcile, observer=observer
         )
         self._pools = PoolReconciler(
             watches=self._watches,
@@ -157,6 +158,9 @@ class _Controller:
                 "started", services=len(self._watches.services), pools=len(self._watches.pools)
             )
 
+    async def _reconcile_service(self, key: tuple[str, str]) -> RequeueAfter | None:
+        return await self._services.reconcile(key)
+
     def _serve(self, group: asyncio.TaskGroup) -> None:
         options = self._options
         for step in self._watches.steps():
@@ -185,7 +189,7 @@ class _Controller:
 
     def _subscribe(self) -> None:
         watches = self._watches
-        watches.services.subscribe(self._on_service)
+        watches.services.subscribe(self._services.on_change)
         watches.namespaces.subscribe(self._on_namespace)
         watches.pools.subscribe(self._on_configuration)
         watches.pools.subscribe(self._trigger.changed)
@@ -198,10 +202,6 @@ class _Controller:
         for name in self._watches.pools:
             self._pool_status.add(name.name)
         self._wake(sorted(self._watches.services.keys()))
-
-    def _on_service(self, change: "Change[ServiceObject]") -> None:
-        if change.origin is not Origin.WRITE:
-            self._service_queue.add(change.key)
 
     def _on_namespace(self, change: "Change[NamespaceObject]") -> None:
         before = None if change.old is None else change.old.metadata.labels or {}

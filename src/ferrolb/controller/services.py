@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from ferrolb.kube import SERVICES, NotFoundError, service_from
+from ferrolb.kube import SERVICES, NotFoundError, Origin, service_from
 from ferrolb.model import ServiceKey
 from ferrolb.reconcile import EventSubject
 from ferrolb.telemetry import get_logger
@@ -10,7 +10,7 @@ from ferrolb.telemetry import get_logger
 if TYPE_CHECKING:
     from ferrolb.controller.signals import Signals
     from ferrolb.converge import Engine, Outcome
-    from ferrolb.kube import Cache, EventRecorder, RequeueAfter, ServiceObject, StatusWriter
+    from ferrolb.kube import Cache, Change, EventRecorder, RequeueAfter, ServiceObject, StatusWriter
     from ferrolb.model import EventNote
     from ferrolb.telemetry import ClientMetrics
 
@@ -47,7 +47,18 @@ class ServiceReconciler:
         self._pending: set[ServiceKey] = set()
         # the last pass over these failed before it could say anything
         self._unsaid: set[ServiceKey] = set()
+        # Services whose status is being written, with the last version that the watch showed of
+        # each meanwhile: the echo of the write often comes before its answer
+        self._writing: dict[ServiceKey, str] = {}
         self._resolved = 0
+
+    def on_change(self, change: "Change[ServiceObject]") -> None:
+        """Ask for a pass over a Service that somebody else changed."""
+        key = ServiceKey(*change.key)
+        if change.new is not None and key in self._writing:
+            self._writing[key] = change.new.metadata.resourceVersion
+        elif change.origin is not Origin.WRITE:
+            self._signals.wake([key])
 
     async def reconcile(self, key: tuple[str, str]) -> "RequeueAfter | None":
         """Make one pass; an error of the API is raised, and the pass repeated later."""
@@ -79,10 +90,15 @@ class ServiceReconciler:
         self._log.debug("service deleted", _event="serviceDeleted", service=str(key))
 
     async def _write(self, obj: "ServiceObject", outcome: "Outcome") -> None:
+        self._writing[outcome.key] = ""
         try:
             written = await self._writer.write_service(obj, outcome.addresses, outcome.pool)
         except NotFoundError:
             return  # it was deleted since; the watch says so, and the pass over that releases
+        finally:
+            seen = self._writing.pop(outcome.key)
+        if seen not in ("", written.metadata.resourceVersion):
+            self._signals.wake([outcome.key])
         self._services.put_written(written)
         self._signals.wake(self._engine.settle(service_from(written)))
         self._log.info(

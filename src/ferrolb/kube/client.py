@@ -26,6 +26,7 @@ from ferrolb.kube.errors import (
     UnreachableError,
     error_from_answer,
 )
+from ferrolb.kube.lanes import Lanes
 from ferrolb.kube.resource import ApiPath
 from ferrolb.model import JsonObject
 
@@ -64,8 +65,6 @@ class ClientSettings:
     """Until a request has been answered in full. C-19: a new leader waits this long for the old."""
     list_timeout_s: float = 60.0
     """The same for a page of a list; a page of large objects takes a busy server seconds."""
-    max_connections: int = 256
-    """Above workers plus watches plus events, so that writes never queue here."""
     max_idle_connections: int = 64
     """Kept for the next burst; each costs the server a few kB."""
     idle_s: float = 60.0
@@ -132,17 +131,21 @@ class ApiClient:
             timeout=httpx2.Timeout(self._settings.request_timeout_s, pool=None),
             # compression would cost both sides more time than it saves inside a cluster
             headers={"user-agent": USER_AGENT, "accept": _JSON, "accept-encoding": "identity"},
-            transport=httpx2.AsyncHTTPTransport(
-                verify=access.tls or False,
-                trust_env=False,
-                http2=False,
-                limits=httpx2.Limits(
-                    max_connections=self._settings.max_connections,
-                    max_keepalive_connections=self._settings.max_idle_connections,
-                    keepalive_expiry=self._settings.idle_s,
-                ),
-                socket_options=_KEEPALIVE,
+            transport=Lanes(self._new_lane, max_idle=self._settings.max_idle_connections),
+        )
+
+    def _new_lane(self) -> httpx2.AsyncHTTPTransport:
+        """Return a transport with one connection."""
+        return httpx2.AsyncHTTPTransport(
+            verify=self._access.tls or False,
+            trust_env=False,
+            http2=False,
+            limits=httpx2.Limits(
+                max_connections=1,
+                max_keepalive_connections=1,
+                keepalive_expiry=self._settings.idle_s,
             ),
+            socket_options=_KEEPALIVE,
         )
 
     @property

@@ -64,6 +64,9 @@ class QueueDriver(Generic[K]):
         self._tasks: dict[asyncio.Task[RequeueAfter | None], K] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
+        self.idle = asyncio.Event()
+        """Set while no key waits for a worker or is being worked."""
+        self.idle.set()
         self._log: Logger = get_logger(queue=name)
 
     @property
@@ -74,6 +77,7 @@ class QueueDriver(Generic[K]):
     def add(self, key: K) -> None:
         """Ask for a pass over `key` as soon as possible."""
         self._queue.add(key)
+        self.idle.clear()
         self._wake.set()
 
     def add_after(self, key: K, delay_s: float) -> None:
@@ -103,6 +107,7 @@ class QueueDriver(Generic[K]):
                 return
             task = asyncio.create_task(self._handle(key), name=f"{self._name} {key}")
             self._tasks[task] = key
+            self.idle.clear()
             task.add_done_callback(self._take_back)
 
     async def _wait(self) -> None:
@@ -139,6 +144,8 @@ class QueueDriver(Generic[K]):
             self._fail(key, error)
         if self._observer is not None:
             self._observer.worked()
+        if not self.pending:
+            self.idle.set()
         self._wake.set()
 
     def _fail(self, key: K, error: BaseException) -> None:

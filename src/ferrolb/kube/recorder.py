@@ -68,6 +68,9 @@ class RecorderSettings:
     crowd out the writes that matter."""
     retry_delays_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
     """Waits between tries of one event: an API server that restarts is back in two minutes."""
+    patience_s: float = 1.0
+    """How long an event gives way to more urgent work. Each sender then sends one all the same, so
+    that what users read is late in a burst, and never missing."""
     flush_s: float = 1.0
     """How long `run` goes on once it is cancelled; a program has 1.8 s to end."""
     limits: EventLimits = field(default_factory=EventLimits)
@@ -80,6 +83,8 @@ def _utc_now() -> datetime:
 class EventRecorder:
     """Writes the events of one source, while a task is in `run`.
 
+    While `turn` is given and not set, more urgent work is waiting, and events give way to it.
+
     Methods neither wait nor raise because of the API. What is dropped is counted in the metrics,
     and logged once a cause.
     """
@@ -90,12 +95,14 @@ class EventRecorder:
         settings: RecorderSettings,
         *,
         metrics: "ClientMetrics",
+        turn: asyncio.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._client = client
         self._settings = settings
         self._metrics = metrics
+        self._turn = turn
         self._clock = clock
         self._wall = wall
         self._log = get_logger(source=settings.component)
@@ -154,13 +161,30 @@ class EventRecorder:
 
     async def _send_forever(self) -> None:
         while True:
-            await self._send_waiting()
-            self._has_work.clear()
-            await self._has_work.wait()
+            if self._machine.pending:
+                await self._give_way()
+                await self._send_next()
+            else:
+                self._has_work.clear()
+                await self._has_work.wait()
+
+    async def _give_way(self) -> None:
+        """Wait for our turn, but no longer than our patience."""
+        if self._turn is not None and not self._turn.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.patience_s):
+                    await self._turn.wait()
 
     async def _send_waiting(self) -> None:
-        while (write := self._machine.take()) is not None:
+        while await self._send_next():
+            pass
+
+    async def _send_next(self) -> bool:
+        """Send the next event; False where none waits."""
+        write = self._machine.take()
+        if write is not None:
             await self._send(write)
+        return write is not None
 
     async def _send(self, write: "EventWrite") -> None:
         try:

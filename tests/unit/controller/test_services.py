@@ -215,3 +215,30 @@ async def test_c19_an_address_written_by_somebody_else_is_undone_and_counted() -
         assert (bench.ingress(), bench.ingress("other")) == (["192.0.2.0"], ["192.0.2.1"])
         name = "ferrolb_duplicate_addresses_resolved_total"
         assert bench.registry.get_sample_value(name) == 1
+
+
+async def test_the_echo_of_a_write_asks_for_no_pass_and_a_foreign_change_does() -> None:
+    async with bench_() as bench:
+        bench.start()
+        bench.services.subscribe(bench.reconciler.on_change)
+        bench.put()
+        assert bench.woken == [ServiceKey("default", "web")]
+        bench.woken.clear()
+        echo = {"is_ours": True}
+
+        def show_before_the_answer(seen: Any) -> None:
+            """Let the watch show what the write will make, or somebody else's later change."""
+            if seen.method == "PATCH":
+                version = bench.api.version + (1 if echo["is_ours"] else 2)
+                content = {"metadata": {"namespace": "default", "name": "web"}, "spec": {}}
+                content["metadata"]["resourceVersion"] = str(version)
+                bench.services.put(decode_service(msgspec.json.encode(content)))
+
+        bench.api.before = show_before_the_answer
+        await bench.run()
+        assert bench.woken == []
+        echo["is_ours"] = False
+        bench.put()
+        bench.woken.clear()
+        await bench.run()
+        assert bench.woken == [ServiceKey("default", "web")]

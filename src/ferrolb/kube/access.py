@@ -152,7 +152,7 @@ def _access(config: SingleConfig | None) -> Access:
     if config is None:  # pragma: no cover - lightkube raises instead when asked without default
         raise ConfigError(_NO_CONFIG)
     return Access(
-        server=config.cluster.server,
+        server=config.cluster.server.rstrip("/"),
         auth=user_auth(config.user),
         tls=_tls(config.cluster, config.user) if _is_https(config.cluster) else None,
         namespace=config.context.namespace or "",

@@ -47,6 +47,9 @@ _KEEPALIVE: Final = (
 
 _JSON: Final = "application/json"
 
+_HEADERS: Final = {"user-agent": USER_AGENT, "accept": _JSON, "accept-encoding": "identity"}
+"""Compression would cost both sides more time than it saves inside a cluster."""
+
 
 class PatchType(StrEnum):
     """Content types of a PATCH."""
@@ -129,8 +132,7 @@ class ApiClient:
             auth=access.auth,
             trust_env=False,
             timeout=httpx2.Timeout(self._settings.request_timeout_s, pool=None),
-            # compression would cost both sides more time than it saves inside a cluster
-            headers={"user-agent": USER_AGENT, "accept": _JSON, "accept-encoding": "identity"},
+            headers=_HEADERS,
             transport=Lanes(self._new_lane, max_idle=self._settings.max_idle_connections),
         )
 
@@ -257,12 +259,14 @@ class ApiClient:
         content_type: str = _JSON,
         params: Mapping[str, str] | None = None,
     ) -> bytes:
-        request = self._http.build_request(
+        # as `build_request` does it, without merging what is always the same
+        request = httpx2.Request(
             method,
-            path,
+            self._access.server + path,
             content=body if isinstance(body, bytes) else msgspec.json.encode(body),
             params=params,
-            headers={"content-type": content_type},
+            headers={**_HEADERS, "content-type": content_type},
+            extensions={"timeout": self._http.timeout.as_dict()},
         )
         return await self._send(request)
 

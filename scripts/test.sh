@@ -10,4 +10,4 @@ fi
 rm -f .coverage .coverage.*
 "$bin/coverage" run -m pytest -q
 "$bin/coverage" combine -q
-"$bin/coverage" report --skip-covered --skip-empty --fail-under=90
+"$bin/coverage" report --skip-covered --skip-empty --fail-under=95

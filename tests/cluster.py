@@ -199,7 +199,7 @@ class Cluster:
         """End whatever still runs."""
         for process in [*self.controllers, self.devserver]:
             if process.popen.poll() is None:
-                process.stop(signal.SIGKILL)
+                process.stop()
 
 
 @contextmanager

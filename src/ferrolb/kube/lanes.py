@@ -7,6 +7,7 @@ program keeps few of them open.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import httpx2
 from typing_extensions import override
@@ -31,10 +32,9 @@ class Lanes(httpx2.AsyncBaseTransport):
         except BaseException:
             await self._leave(lane)
             raise
-        if not isinstance(response.stream, httpx2.AsyncByteStream):
-            await self._leave(lane)
-            return response
-        response.stream = _LaneStream(response.stream, lambda: self._leave(lane))
+        # an asynchronous transport has no other
+        stream = cast("httpx2.AsyncByteStream", response.stream)
+        response.stream = _LaneStream(stream, lambda: self._leave(lane))
         return response
 
     @override

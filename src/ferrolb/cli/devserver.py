@@ -49,7 +49,11 @@ def command(
     Real kubectl works with it. It has no nodes and runs no pods, has no roles, and whoever has
     its kubeconfig may do everything. FerroLB's custom resources are installed.
     """
-    from ferrolb.devserver import DevServerOptions, Endpoint, serve
+    try:
+        from ferrolb.devserver import DevServerOptions, Endpoint, serve
+    except ModuleNotFoundError as error:
+        text = f"{error.name} is not installed: pip install 'ferrolb[devserver]'"
+        raise click.ClickException(text) from error
     from ferrolb.runtime import run_program
     from ferrolb.telemetry import LogLevelError, configure_logging
 

@@ -7,6 +7,7 @@ import yaml
 from click.testing import CliRunner
 
 import ferrolb
+from ferrolb.cli.listen import LISTEN
 from ferrolb.cli.root import root
 from ferrolb.crds import crd_names
 
@@ -67,3 +68,31 @@ def test_the_controller_does_not_load_the_api_server():
         [sys.executable, "-c", source], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_devserver_without_its_extra_says_what_to_install():
+    source = (
+        "import sys; sys.modules['cryptography'] = None; "
+        "from ferrolb.cli import main; sys.argv = ['ferrolb', 'devserver']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("is not installed: pip install 'ferrolb[devserver]'\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:6443", "::1", 6443), ("localhost:1", "localhost", 1)],
+)
+def test_listen_addresses_are_read(text, host, port):
+    address = LISTEN.convert(text, None, None)
+    assert (address.host, address.port) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["", "6443", "host:", ":6443", "::1:6443", "host:x", "host:65536"])
+def test_a_bad_listen_address_is_refused_with_an_example(text):
+    result = _run("devserver", "--listen", text)
+    assert result.exit_code == 2
+    assert "127.0.0.1:6443" in result.output

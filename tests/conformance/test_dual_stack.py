@@ -180,3 +180,13 @@ def test_q6_requested_single_address_is_not_given_a_second_one():
     w = World().set_pools(DUAL).apply(make_service(ip="10.9.0.5"))
     w.forget_history().apply(dual_service(ip="10.9.0.5")).rerun()
     assert (w.ips(), w.writes, w.events) == (["10.9.0.5"], [], [])
+
+
+def test_s29_a_service_given_one_address_of_a_full_family_is_woken_for_the_second():
+    """No second look at it is needed: it waits from the pass on that gave it the first."""
+    pool = make_pool("p", "10.1.0.0/32", "1000::/64")
+    w = World().set_pools(pool).apply(make_service("holder"))
+    w.apply(dual_service())
+    assert w.ips() == ["1000::"]
+    w.delete("holder")
+    assert w.ips() == ["10.1.0.0", "1000::"]

@@ -235,13 +235,23 @@ class Pass:
         if self._wish.error:
             self._standing.append(notes.load_balancer_failed(self._wish.error))
             reason, text = Reason.BAD_REQUEST, self._wish.error
-        elif len(held.ips) == 1 and self._is_prefer_dual and not self._wish.ips:
-            extra = self._allocator.allocate_additional(self._claim)
-            considered = extra.pools
-            if isinstance(extra, Refused) and extra.reason != Reason.NO_ADDRESS_OF_FAMILY:
-                self._standing.append(notes.additional_assign_failed(extra.text))
-                self._waits = Waits(pools=frozenset({held.pool}), sharing=self._claim.terms.sharing)
+        else:
+            considered = self._extend(held.pool) or considered
         return self._done(reason, text, considered)
+
+    def _extend(self, pool: "PoolName") -> tuple[PoolVerdict, ...]:
+        """Add the other family where one address is held and two are preferred; else wait for it.
+
+        Return what was considered, nothing where nothing was to be added.
+        """
+        held = self._allocator.allocations[self._claim.key]
+        if len(held.ips) != 1 or not self._is_prefer_dual or self._wish.ips:
+            return ()
+        extra = self._allocator.allocate_additional(self._claim)
+        if isinstance(extra, Refused) and extra.reason != Reason.NO_ADDRESS_OF_FAMILY:
+            self._standing.append(notes.additional_assign_failed(extra.text))
+            self._waits = Waits(pools=frozenset({pool}), sharing=self._claim.terms.sharing)
+        return extra.pools
 
     # step 9: give
 
@@ -252,6 +262,7 @@ class Pass:
             self._standing.append(note)
             self._waits = self._waits_after(given)
             return self._done(given.reason, given.text, given.pools)
+        self._extend(given.pool)
         return self._done(Reason.CHOSEN, "", given.pools)
 
     def _allocate(self) -> "Assigned | Refused":

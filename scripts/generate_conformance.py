@@ -14,7 +14,7 @@ from typing import Final
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _DOCUMENT: Final = _ROOT / "docs" / "conformance.md"
-_ID: Final = re.compile(r"(req|s|d|c)(\d+)")
+_ID: Final = re.compile(r"(req|s|d|c|r|w|l|k)(\d+)")
 
 _SECTIONS: Final[tuple[tuple[str, str, tuple[int, ...]], ...]] = (
     ("REQ", "Requirement, OpenShift documentation chapter 33.9", tuple(range(1, 28))),
@@ -34,6 +34,14 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[int, ...]], ...]] = (
         ),
     ),
     ("C", "Decisions of the project", tuple(range(1, 38))),
+    ("R", "Rules of MetalLB's layer 2 tests (layer2.md section 14)", tuple(range(1, 35))),
+    (
+        "W",
+        "Weak points of MetalLB's layer 2 mode, done better (section 15)",
+        (*range(5, 10), *range(11, 15), 16),
+    ),
+    ("L", "Invariants of layer 2", (1, 2, 3)),
+    ("K", "Invariants of an API outage", (1,)),
 )
 
 _SPEAKER: Final = "later: the layer 2 speaker"
@@ -62,6 +70,10 @@ _LATER: Final[dict[str, str]] = {
     "C-25": _SPEAKER,
     "C-36": _SPEAKER,
     "C-37": "later: the network lab",
+    **{f"R-{number}": _SPEAKER for number in range(1, 35)},
+    **{f"W-{number}": _SPEAKER for number in (*range(5, 10), *range(11, 15), 16)},
+    **{f"L-{number}": _SPEAKER for number in (1, 2, 3)},
+    "K-1": _SPEAKER,
 }
 """Rules, or the rest of a rule, that need what is not there yet."""
 

@@ -28,6 +28,21 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
   exit 1
 fi
 
+# The network lab: without these `make run` shows the API part only, and the lab's tests fail.
+lab_tools() {
+  printf '%s\n' ip:iproute2 unshare:util-linux setpriv:util-linux nft:nftables arping:iputils-arping \
+    ping:iputils-ping curl:curl tshark:tshark tcpdump:tcpdump ethtool:ethtool conntrack:conntrack
+}
+lacking=$(lab_tools | while IFS=: read -r tool package; do
+  PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || printf '%s\n' "$package"
+done | sort -u)
+if [ -n "$lacking" ] && [ "$(uname)" = Linux ]; then
+  # shellcheck disable=SC2086 # a list of words
+  if [ "$(id -u)" = 0 ]; then need_packages $lacking; else
+    say "note: the network lab needs $(echo $lacking): sudo apt-get install $(echo $lacking)"
+  fi
+fi
+
 say "making $venv (about a minute)"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt

@@ -18,6 +18,14 @@ from ferrolb.model.address import (
 )
 from ferrolb.model.event import EventNote, EventType
 from ferrolb.model.json import Json, JsonArray, JsonObject
+from ferrolb.model.layer2 import (
+    EXCLUDE_LABEL,
+    Endpoints,
+    InterfaceRule,
+    L2Advertisement,
+    MacAddress,
+    Node,
+)
 from ferrolb.model.names import Namespace, NodeName, ObjectRef, PoolName, ServiceKey
 from ferrolb.model.pool import AddressEntry, Pool, PoolSet, ServiceAllocation
 from ferrolb.model.selector import LabelSelector, Operator, Requirement
@@ -32,9 +40,11 @@ from ferrolb.model.text import quote, quote_list
 from ferrolb.model.verdict import PoolVerdict, Reason, Verdict
 
 __all__ = [
+    "EXCLUDE_LABEL",
     "AddressEntry",
     "Annotation",
     "BadAddress",
+    "Endpoints",
     "EventNote",
     "EventType",
     "Family",
@@ -42,11 +52,15 @@ __all__ = [
     "IPFamilyPolicy",
     "IPNetwork",
     "Ingress",
+    "InterfaceRule",
     "Json",
     "JsonArray",
     "JsonObject",
+    "L2Advertisement",
     "LabelSelector",
+    "MacAddress",
     "Namespace",
+    "Node",
     "NodeName",
     "ObjectRef",
     "Operator",

@@ -1,0 +1,4 @@
+"""Which node announces a layer-2 address: MetalLB's order, from the same inputs.
+
+Who may take part is decided in `announce`.
+"""

@@ -2,3 +2,9 @@
 
 No protocol is known here.
 """
+
+from ferrolb.wire.errors import NoRoomError, TrailingBytesError, TruncatedError, WireError
+from ferrolb.wire.reader import Reader
+from ferrolb.wire.writer import Writer
+
+__all__ = ["NoRoomError", "Reader", "TrailingBytesError", "TruncatedError", "WireError", "Writer"]

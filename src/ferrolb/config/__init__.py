@@ -27,6 +27,7 @@ from ferrolb.config.selectors import InvalidSelector, ParsedSelectors, parse_sel
 from ferrolb.config.state import (
     FIELD_CONDITION,
     POOL_CONDITION,
+    SPEAKER_CONDITION,
     Condition,
     ConditionReason,
     ConfigurationResult,
@@ -36,6 +37,7 @@ from ferrolb.config.state import (
     handler_condition,
     pool_condition,
     read_conditions,
+    speaker_condition,
     unknown_condition,
 )
 
@@ -45,6 +47,7 @@ __all__ = [
     "LEGACY_POOL_KIND",
     "POOL_CONDITION",
     "POOL_KIND",
+    "SPEAKER_CONDITION",
     "AcceptedPools",
     "AllocationDraft",
     "BadCommunity",
@@ -72,5 +75,6 @@ __all__ = [
     "pool_condition",
     "read_conditions",
     "resolve_community",
+    "speaker_condition",
     "unknown_condition",
 ]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 POOL_CONDITION: Final = "poolReconcilerValid"
 """Type of the condition of the controller's pool reconciler."""
 
+SPEAKER_CONDITION: Final = "configReconcilerValid"
+"""Type of the condition of a speaker's configuration reconciler."""
+
 FIELD_CONDITION: Final = "ferrolb.io/fieldsValid"
 """Type of our own condition, which has object and field path of every error."""
 
@@ -62,10 +65,19 @@ class ConfigurationStatus:
 
 def pool_condition(errors: "Sequence[ConfigError]") -> Condition:
     """Return what the pool reconciler reports: all messages, the first as MetalLB words it."""
+    return _configuration_condition(POOL_CONDITION, errors)
+
+
+def speaker_condition(errors: "Sequence[ConfigError]") -> Condition:
+    """Return what a speaker reports: all messages, the first as MetalLB words it."""
+    return _configuration_condition(SPEAKER_CONDITION, errors)
+
+
+def _configuration_condition(condition_type: str, errors: "Sequence[ConfigError]") -> Condition:
     if not errors:
-        return Condition(type=POOL_CONDITION, is_true=True, reason=ConditionReason.RECONCILED)
+        return Condition(type=condition_type, is_true=True, reason=ConditionReason.RECONCILED)
     return Condition(
-        type=POOL_CONDITION,
+        type=condition_type,
         is_true=False,
         reason=ConditionReason.CONFIGURATION_ERROR,
         message=_fitting(_PREFIX + errors[0].message, [error.message for error in errors[1:]]),

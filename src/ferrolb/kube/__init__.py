@@ -30,6 +30,7 @@ from ferrolb.kube.configuration_state import (
     StateIdentity,
 )
 from ferrolb.kube.convert import allocated_from, service_from
+from ferrolb.kube.endpoint_index import EndpointIndex, ServiceIndex
 from ferrolb.kube.errors import (
     AlreadyExistsError,
     ApiError,
@@ -48,7 +49,17 @@ from ferrolb.kube.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from ferrolb.kube.l2_status import L2StatusWriter
+from ferrolb.kube.l2_status_objects import (
+    L2StatusContent,
+    L2StatusLabels,
+    L2StatusMeta,
+    L2StatusObject,
+    PodOwner,
+    decode_l2_status,
+)
 from ferrolb.kube.objects import (
+    Identity,
     NamespaceObject,
     ObjectMeta,
     RawObject,
@@ -57,6 +68,7 @@ from ferrolb.kube.objects import (
     decode_raw,
     decode_service,
 )
+from ferrolb.kube.pods import find_owner, list_pods
 from ferrolb.kube.queue import QueueDriver, QueueObserver, RequeueAfter
 from ferrolb.kube.recorder import EventRecorder, RecorderSettings
 from ferrolb.kube.reflector import Reflector, ReflectorObserver, ReflectorOptions
@@ -85,6 +97,20 @@ from ferrolb.kube.resource import (
     ApiPath,
     Resource,
 )
+from ferrolb.kube.speaker_objects import (
+    AnnouncedServiceObject,
+    EndpointSliceObject,
+    LabelledMeta,
+    NodeObject,
+    PodObject,
+    announced_service_from,
+    decode_announced_service,
+    decode_endpoint_slice,
+    decode_node,
+    decode_pod,
+    endpoints_from,
+    node_from,
+)
 from ferrolb.kube.status import PoolCounters, StatusWriter
 
 __all__ = [
@@ -112,6 +138,7 @@ __all__ = [
     "USER_AGENT",
     "Access",
     "AlreadyExistsError",
+    "AnnouncedServiceObject",
     "ApiClient",
     "ApiError",
     "ApiObject",
@@ -124,18 +151,30 @@ __all__ = [
     "ConfigError",
     "ConfigurationState",
     "ConflictError",
+    "EndpointIndex",
+    "EndpointSliceObject",
     "EventRecorder",
     "ForbiddenError",
     "GoneError",
+    "Identity",
     "InvalidError",
     "KubeError",
+    "L2StatusContent",
+    "L2StatusLabels",
+    "L2StatusMeta",
+    "L2StatusObject",
+    "L2StatusWriter",
+    "LabelledMeta",
     "ListOptions",
     "NamespaceObject",
+    "NodeObject",
     "NotFoundError",
     "ObjectKey",
     "ObjectMeta",
     "Origin",
     "PatchType",
+    "PodObject",
+    "PodOwner",
     "PoolCounters",
     "QueueDriver",
     "QueueObserver",
@@ -147,6 +186,7 @@ __all__ = [
     "RequeueAfter",
     "Resource",
     "ServerError",
+    "ServiceIndex",
     "ServiceObject",
     "SilentError",
     "StateIdentity",
@@ -156,12 +196,22 @@ __all__ = [
     "UnreachableError",
     "WatchOptions",
     "allocated_from",
+    "announced_service_from",
     "connect",
+    "decode_announced_service",
+    "decode_endpoint_slice",
+    "decode_l2_status",
     "decode_namespace",
+    "decode_node",
+    "decode_pod",
     "decode_raw",
     "decode_service",
+    "endpoints_from",
+    "find_owner",
     "key_of",
+    "list_pods",
     "load_access",
+    "node_from",
     "parse_object",
     "service_from",
     "version_of",

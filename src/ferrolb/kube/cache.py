@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from ferrolb.kube.objects import ObjectMeta
+    from ferrolb.kube.objects import Identity
 
 
 class ObjectKey(NamedTuple):
@@ -33,7 +33,7 @@ class ApiObject(Protocol):
     """Any decoded object."""
 
     @property
-    def metadata(self) -> "ObjectMeta":
+    def metadata(self) -> "Identity":
         """Names and version."""
 
 

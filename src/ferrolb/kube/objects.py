@@ -15,13 +15,18 @@ import msgspec
 from ferrolb.model import Annotation, JsonObject
 
 
-class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
-    """Metadata that every kind needs; annotations are left out, they can be 256 KiB an object."""
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """What every object has: which one it is, and which state of it."""
 
     name: str = ""
     namespace: str = ""
-    uid: str = ""
     resourceVersion: str = ""
+
+
+class ObjectMeta(Identity, frozen=True, gc=False):
+    """Metadata that every kind needs; annotations are left out, they can be 256 KiB an object."""
+
+    uid: str = ""
     creationTimestamp: str | None = None
     labels: dict[str, str] | None = None
 

@@ -1,4 +1,48 @@
 """A cluster's network on one machine: nodes, switch, router and client as network namespaces.
 
 One supervisor owns every namespace and process of a lab, and all of it ends with the supervisor.
+`Lab` is its client. What runs below the supervisor (programs, backends, service proxy, faults) is
+in this room too, but is not loaded by a client. What the programs do is not: they are started as
+a user would start them.
 """
+
+from ferrolb.lab.client import Lab, Progress
+from ferrolb.lab.errors import LabError, NoLabError, RefusedError
+from ferrolb.lab.fault_kinds import FAULT_KINDS
+from ferrolb.lab.folders import default_root
+from ferrolb.lab.launch import run_supervisor
+from ferrolb.lab.machine import Problem, check_machine
+from ferrolb.lab.options import DEFAULT_NAME, DEFAULT_SERVICE_NETWORKS, MAX_NODES, LabOptions
+from ferrolb.lab.status import (
+    Completed,
+    FaultEffect,
+    LabStatus,
+    NodeStatus,
+    PodStatus,
+    ProgramStatus,
+    to_json,
+)
+
+__all__ = [
+    "DEFAULT_NAME",
+    "DEFAULT_SERVICE_NETWORKS",
+    "FAULT_KINDS",
+    "MAX_NODES",
+    "Completed",
+    "FaultEffect",
+    "Lab",
+    "LabError",
+    "LabOptions",
+    "LabStatus",
+    "NoLabError",
+    "NodeStatus",
+    "PodStatus",
+    "Problem",
+    "ProgramStatus",
+    "Progress",
+    "RefusedError",
+    "check_machine",
+    "default_root",
+    "run_supervisor",
+    "to_json",
+]

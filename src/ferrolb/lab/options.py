@@ -1,0 +1,89 @@
+"""What a caller may choose of a lab."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Final, Self
+
+from ferrolb.lab.errors import LabError
+from ferrolb.model import IPNetwork
+
+DEFAULT_NAME: Final = "default"
+
+MAX_NODES: Final = 50
+"""Every node is a speaker process of some 40 MB, and every broadcast wakes all of them; the
+host's neighbour table (1,024 entries, all namespaces together) is spared by permanent entries."""
+
+DEFAULT_SERVICE_NETWORKS: Final[tuple[IPNetwork, ...]] = (
+    ip_network("192.168.100.0/24"),
+    ip_network("172.31.249.0/24"),
+    ip_network("203.0.113.0/24"),
+    ip_network("fd00:100::/64"),
+)
+"""Where client and router look for Services on the segment: the pools of the requirement's chapter
+and of the demo, and one prefix for IPv6."""
+
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+"""Part of a path and of messages; short, since a Unix socket's path has at most 107 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabOptions:
+    """Settings of one lab; the defaults are what `ferrolb lab up` takes."""
+
+    name: str = DEFAULT_NAME
+    """Several labs run side by side under different names."""
+    nodes: int = 3
+    kubeconfig: Path | None = None
+    """An API server to use; None: a development API server of the lab's own."""
+    service_networks: tuple[IPNetwork, ...] = DEFAULT_SERVICE_NETWORKS
+    """Networks that are on the client's and the router's link."""
+    root: Path | None = None
+    """Folder in which labs have their folders; None: `default_root()`."""
+    speaker_command: tuple[str, ...] = ()
+    """What to run on a node instead of `ferrolb speaker`; the speaker's arguments follow it."""
+    speaker_arguments: tuple[str, ...] = ()
+    """Further arguments for every speaker."""
+    has_controller: bool = True
+    """False: the API server's own controller, or none, gives the addresses."""
+    has_speakers: bool = True
+    """False: nothing announces, so that a test may play the speaker itself."""
+    log_level: str = "info"
+    """Of controller and speakers."""
+
+    def check(self) -> None:
+        """Raise LabError if a setting is out of range."""
+        if not _NAME.fullmatch(self.name):
+            raise LabError(
+                f"{self.name!r} is no name for a lab: lower-case letters, digits and '-', "
+                "at most 32 of them"
+            )
+        if not 1 <= self.nodes <= MAX_NODES:
+            raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {self.nodes}")
+        if self.kubeconfig is not None and not self.kubeconfig.is_file():
+            raise LabError(f"kubeconfig {self.kubeconfig} is not a file")
+
+    def encode(self) -> bytes:
+        """Return the settings as text, for another process."""
+        return json.dumps(asdict(self), default=str).encode()
+
+    @classmethod
+    def decode(cls, text: bytes) -> Self:
+        """Read what `encode` has written."""
+        fields = json.loads(text)
+        return cls(
+            **{
+                **fields,
+                "kubeconfig": _path(fields["kubeconfig"]),
+                "root": _path(fields["root"]),
+                "service_networks": tuple(map(ip_network, fields["service_networks"])),
+                "speaker_command": tuple(fields["speaker_command"]),
+                "speaker_arguments": tuple(fields["speaker_arguments"]),
+            }
+        )
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -5,6 +5,14 @@ out. What the values are used for, and how the errors reach the user, belongs to
 """
 
 from ferrolb.config.addresses import BadEntry, parse_entry
+from ferrolb.config.advertisement_drafts import AdvertisementDraft
+from ferrolb.config.advertisements import (
+    L2_ADVERTISEMENT_KIND,
+    AcceptedAdvertisements,
+    AdvertisementConfig,
+    AdvertisementObjects,
+    parse_advertisements,
+)
 from ferrolb.config.communities import (
     BadCommunity,
     Community,
@@ -23,6 +31,7 @@ from ferrolb.config.parse import (
     parse_pools,
 )
 from ferrolb.config.pools import AllocationDraft, PoolDraft
+from ferrolb.config.reading import unreadable_object
 from ferrolb.config.selectors import InvalidSelector, ParsedSelectors, parse_selectors
 from ferrolb.config.state import (
     FIELD_CONDITION,
@@ -44,11 +53,16 @@ from ferrolb.config.state import (
 __all__ = [
     "COMMUNITY_KIND",
     "FIELD_CONDITION",
+    "L2_ADVERTISEMENT_KIND",
     "LEGACY_POOL_KIND",
     "POOL_CONDITION",
     "POOL_KIND",
     "SPEAKER_CONDITION",
+    "AcceptedAdvertisements",
     "AcceptedPools",
+    "AdvertisementConfig",
+    "AdvertisementDraft",
+    "AdvertisementObjects",
     "AllocationDraft",
     "BadCommunity",
     "BadEntry",
@@ -68,6 +82,7 @@ __all__ = [
     "configuration_status",
     "field_condition",
     "handler_condition",
+    "parse_advertisements",
     "parse_community",
     "parse_entry",
     "parse_pools",
@@ -77,4 +92,5 @@ __all__ = [
     "resolve_community",
     "speaker_condition",
     "unknown_condition",
+    "unreadable_object",
 ]

@@ -91,6 +91,23 @@ def object_name(raw: Json) -> tuple[str, str]:
     )
 
 
+def label_map(raw: Json) -> dict[str, str]:
+    """Return `metadata.labels` of an API object, without what is not a string."""
+    metadata = raw.get("metadata") if isinstance(raw, dict) else None
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    if not isinstance(labels, dict):
+        return {}
+    return {key: value for key, value in labels.items() if isinstance(value, str)}
+
+
+def unreadable_object(namespace: str, name: str) -> JsonObject:
+    """Return what stands for an object that exists and cannot be decoded: nothing in it is valid.
+
+    Without a spec it would be a legal L2Advertisement, one of everything by everybody.
+    """
+    return {"metadata": {"namespace": namespace, "name": name}, "spec": "unreadable"}
+
+
 def creation_time(raw: Json) -> str:
     """Return `metadata.creationTimestamp` as written, "" where there is none."""
     metadata = raw.get("metadata") if isinstance(raw, dict) else None

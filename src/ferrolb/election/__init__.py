@@ -2,3 +2,7 @@
 
 Who may take part is decided in `announce`.
 """
+
+from ferrolb.election.order import address_text, digest, elect
+
+__all__ = ["address_text", "digest", "elect"]

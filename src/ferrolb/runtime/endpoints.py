@@ -1,8 +1,8 @@
 """The HTTP endpoints of a program: liveness, readiness, metrics.
 
 They are served from the program's own event loop on purpose: a loop that hangs answers no probe,
-and that is the one condition in which a restart helps (C-28). An API outage is not: `Health` stays
-ready through it.
+and that is the one condition in which a restart helps (C-28). An API outage is none, and neither is
+a socket that cannot be opened: `/healthz` stays well through both.
 """
 
 import asyncio
@@ -33,10 +33,15 @@ _STOP_S: Final = 1
 
 
 class Health:
-    """What `/readyz` says: not ready until the first sync is through, ready ever after (C-28)."""
+    """What `/readyz` says: not ready until the first sync is through, ready after that (C-28).
+
+    After that only what a program itself cannot do makes it unready, as a socket that it cannot
+    open; an outage of the API does not.
+    """
 
     def __init__(self) -> None:
         self._waiting_for: dict[str, None] = {}
+        self._failures: dict[str, str] = {}
         self._is_started = False
 
     def wait_for(self, step: str) -> None:
@@ -51,6 +56,19 @@ class Health:
         """Say that every step has been named."""
         self._is_started = True
 
+    def failing(self, name: str, reason: str) -> None:
+        """Say that something does not work now, and why; the newest reason counts."""
+        self._failures[name] = reason
+
+    def recovered(self, name: str) -> None:
+        """Say that it works again; later calls change nothing."""
+        self._failures.pop(name, None)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """What does not work now, with why, in the order in which it began."""
+        return dict(self._failures)
+
     @property
     def missing(self) -> tuple[str, ...]:
         """What readiness still waits for, in the order named."""
@@ -64,9 +82,10 @@ def health_app(health: Health) -> Starlette:
         return PlainTextResponse("ok")
 
     async def ready(_request: "Request") -> Response:
-        if health.missing:
-            text = "".join(f"waiting for {step}\n" for step in health.missing)
-            return PlainTextResponse(text, status_code=503)
+        lines = [f"waiting for {step}\n" for step in health.missing]
+        lines += [f"failing: {name}: {reason}\n" for name, reason in health.failures.items()]
+        if lines:
+            return PlainTextResponse("".join(lines), status_code=503)
         return PlainTextResponse("ok")
 
     return Starlette(

@@ -5,7 +5,15 @@ registry that the program owns. Nothing here decides anything or talks to the AP
 """
 
 from ferrolb.telemetry.log import LOG_LEVELS, Logger, LogLevelError, configure_logging, get_logger
-from ferrolb.telemetry.metrics import ClientMetrics, PoolSample, PoolSamples, new_registry, render
+from ferrolb.telemetry.metrics import (
+    ClientMetrics,
+    PoolSample,
+    PoolSamples,
+    Registry,
+    new_registry,
+    render,
+)
+from ferrolb.telemetry.speaker_metrics import SpeakerMetrics
 
 __all__ = [
     "LOG_LEVELS",
@@ -14,6 +22,8 @@ __all__ = [
     "Logger",
     "PoolSample",
     "PoolSamples",
+    "Registry",
+    "SpeakerMetrics",
     "configure_logging",
     "get_logger",
     "new_registry",

@@ -77,6 +77,22 @@ class PoolSamples(Collector):
             yield family
 
 
+class Registry(CollectorRegistry):
+    """A registry of the client library that also takes series which are written by hand."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=False)
+        self._writers: list[Callable[[], Iterable[str]]] = []
+
+    def add_text(self, write: Callable[[], Iterable[str]]) -> None:
+        """Append what `write` returns to each exposition: whole lines of the text format."""
+        self._writers.append(write)
+
+    def text(self) -> str:
+        """Return the series written by hand."""
+        return "".join(piece for write in self._writers for piece in write())
+
+
 class ClientMetrics:
     """What a program reports of its work with the API: MetalLB's four series and ours."""
 
@@ -142,11 +158,11 @@ class ClientMetrics:
         )
 
 
-def new_registry() -> CollectorRegistry:
+def new_registry() -> Registry:
     """Return a registry of its own for one program, with the process's own figures."""
     without_created_series: Callable[[], None] = prometheus_client.disable_created_metrics
     without_created_series()
-    registry = CollectorRegistry(auto_describe=False)
+    registry = Registry()
     prometheus_client.ProcessCollector(registry=registry)
     prometheus_client.PlatformCollector(registry=registry)
     return registry
@@ -154,4 +170,7 @@ def new_registry() -> CollectorRegistry:
 
 def render(registry: CollectorRegistry) -> tuple[bytes, str]:
     """Return the exposition and its content type (Prometheus text format)."""
-    return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST
+    body = prometheus_client.generate_latest(registry)
+    if isinstance(registry, Registry):
+        body += registry.text().encode()
+    return body, prometheus_client.CONTENT_TYPE_LATEST

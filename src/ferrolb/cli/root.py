@@ -12,10 +12,12 @@ from ferrolb.cli.output import OUTPUT, print_object
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "controller": ("ferrolb.cli.controller", "Give LoadBalancer Services their addresses."),
+    "speaker": ("ferrolb.cli.speaker", "Announce the addresses from a node."),
     "devserver": (
         "ferrolb.cli.devserver",
         "Run a Kubernetes API server for development and tests.",
     ),
+    "lab": ("ferrolb.cli.lab", "Run a cluster's network on this machine."),
     "demo": ("ferrolb.cli.demo", "Show the main job from end to end."),
 }
 """Programs: the module that holds the click command `command`, and its line in the help."""

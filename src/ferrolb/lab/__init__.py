@@ -9,7 +9,7 @@ a user would start them.
 from ferrolb.lab.client import Lab, Progress
 from ferrolb.lab.errors import LabError, NoLabError, RefusedError
 from ferrolb.lab.fault_kinds import FAULT_KINDS
-from ferrolb.lab.folders import default_root
+from ferrolb.lab.folders import default_root, lab_folder
 from ferrolb.lab.launch import run_supervisor
 from ferrolb.lab.machine import Problem, check_machine
 from ferrolb.lab.options import DEFAULT_NAME, DEFAULT_SERVICE_NETWORKS, MAX_NODES, LabOptions
@@ -43,6 +43,7 @@ __all__ = [
     "RefusedError",
     "check_machine",
     "default_root",
+    "lab_folder",
     "run_supervisor",
     "to_json",
 ]

@@ -143,6 +143,11 @@ class Lab:
         """Wait until the lab that this object has started ends; False: it has not."""
         return self._launched is None or self._launched.wait(timeout_s)
 
+    @property
+    def failure(self) -> str:
+        """Why a lab that this object has started ended by itself; empty if it was told to."""
+        return "" if self._launched is None else self._launched.failure
+
     def status(self) -> LabStatus:
         """Return what runs, on which addresses, and which faults are active."""
         return from_json(self.request("status"), LabStatus)

@@ -29,7 +29,6 @@ class Launched:
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self._process = process
         self._log = log
-        self._last_words = ""
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for its end; False: it has not ended."""
@@ -60,6 +59,11 @@ class Launched:
         except OSError:
             lines = []
         return "the lab ended early:\n" + "\n".join(lines[-10:])
+
+    @property
+    def failure(self) -> str:
+        """Why it ended by itself; empty while it runs, or if it was told to end."""
+        return self.why_ended() if self._process.poll() else ""
 
     def end(self) -> None:
         """Wait for its end, and kill it with all that belongs to it if it does not end."""

@@ -58,6 +58,15 @@ def is_rootless() -> bool:
     return True
 
 
+def is_in_user_namespace() -> bool:
+    """Tell whether this process is in a user namespace other than the machine's first."""
+    return Path("/proc/self/uid_map").read_text(encoding="ascii").split() != [
+        "0",
+        "0",
+        "4294967295",
+    ]
+
+
 def tool_path() -> str:
     """Return the search path for programs: the user's, and where administrators' tools are."""
     return f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"

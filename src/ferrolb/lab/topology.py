@@ -193,23 +193,19 @@ def sysctls(host: str) -> dict[str, str]:
 def _routes(topology: Topology, host: Host) -> Iterator[str]:
     if host in (topology.client, topology.router):
         for network in topology.service_networks:
-            yield f"{_route(network)} {network} dev {INTERFACE}"
+            yield f"route add {network} dev {INTERFACE}"
     if host != topology.router:
         yield f"route add default via {topology.router.ipv4}"
-        yield f"-6 route add default via {topology.router.ipv6}"
+        yield f"route add default via {topology.router.ipv6}"
     for node in topology.nodes:
         ipv4, ipv6 = node.pods
         if node == host:
             # every address of the prefix is the node's own: a pod needs no command
             yield f"route add local {ipv4} dev lo"
-            yield f"-6 route add local {ipv6} dev lo"
+            yield f"route add local {ipv6} dev lo"
         else:
             yield f"route add {ipv4} via {node.ipv4}"
-            yield f"-6 route add {ipv6} via {node.ipv6}"
-
-
-def _route(network: IPNetwork) -> str:
-    return "route add" if network.version == 4 else "-6 route add"
+            yield f"route add {ipv6} via {node.ipv6}"
 
 
 def _neighbour(address: IPAddress, mac: str) -> str:

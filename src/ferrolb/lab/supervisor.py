@@ -1,0 +1,236 @@
+"""The supervisor: owns every namespace, process and socket of one lab; all of it ends with it."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+from ferrolb.kube import ApiError, ConfigError, connect
+from ferrolb.lab.access import Kubeconfig, write_secret
+from ferrolb.lab.cluster import ClusterKeeper
+from ferrolb.lab.control import SOCKET_NAME
+from ferrolb.lab.control_server import ControlServer
+from ferrolb.lab.errors import LabError
+from ferrolb.lab.faults import Faults
+from ferrolb.lab.folders import KUBECONFIG_NAME
+from ferrolb.lab.namespaces import build_network, keep_private
+from ferrolb.lab.options import LabOptions
+from ferrolb.lab.population import SPEAKER_LABELS, populate, speaker_pod
+from ferrolb.lab.programs import Program, Reaper, ferrolb_argv
+from ferrolb.lab.progress import ProgressLog
+from ferrolb.lab.relay import ApiRelay
+from ferrolb.lab.requests import Requests
+from ferrolb.lab.topology import NodeHost, plan
+from ferrolb.model import JsonObject
+from ferrolb.runtime import DEFAULT_NAMESPACE
+from ferrolb.telemetry import configure_logging, get_logger
+
+_POLL_S: Final = 0.02
+_SERVER_S: Final = 30.0
+"""Seconds for the API server to answer; it takes one on an idle machine."""
+_FAREWELL_S: Final = 2.0
+"""How long a supervisor that could not start waits to be asked why."""
+_NODE_KUBECONFIG: Final = "kubeconfig-node"
+_SECRET_FOLDER: Final = "memberlist"  # noqa: S105 - the name of a folder
+_RESOLVER: Final = Path("/etc/resolv.conf")
+
+
+def supervise(options: LabOptions, folder: Path) -> int:
+    """Run the lab in `folder` until it is told to end; return the exit status."""
+    configure_logging("info", stream=sys.stdout)
+    visible = [folder, Path(sys.prefix), Path(__file__).parent, Path.cwd()]
+    if options.kubeconfig is not None:
+        visible.append(options.kubeconfig.absolute().parent)
+    if _RESOLVER.exists():
+        visible.append(_RESOLVER.resolve().parent)
+    try:
+        keep_private(visible, staging=folder / "run")
+    except LabError as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
+    return asyncio.run(_Supervisor(options, folder).run())
+
+
+class _Supervisor:
+    """Builds the lab step by step, tells how far it is, and waits for the end."""
+
+    def __init__(self, options: LabOptions, folder: Path) -> None:
+        self._options = options
+        self._folder = folder
+        self._topology = plan(options.nodes, options.service_networks)
+        self._programs: dict[str, Program] = {}
+        self._relays: dict[str, ApiRelay] = {}
+        self._control = ControlServer()
+        self._progress = ProgressLog()
+        self._end = asyncio.Event()
+
+    async def run(self) -> int:
+        """Live until told to end; return the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        self._control.register({"progress": self._progress.answer, "down": self._down})
+        await self._control.open(self._folder / SOCKET_NAME)
+        life = loop.create_task(self._live(), name="lab")
+        end = loop.create_task(self._end.wait(), name="end")
+        await asyncio.wait((life, end), return_when=asyncio.FIRST_COMPLETED)
+        error = self._why(life) if life.done() else ""
+        if error:
+            get_logger().error("the lab failed", error=error)
+            self._progress.fail(error)
+            await asyncio.sleep(_FAREWELL_S)
+        life.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await life
+        await asyncio.gather(*(program.stop() for program in self._programs.values()))
+        self._control.close()
+        return 1 if error else 0
+
+    async def _live(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Reaper().run(), name="reaper")
+            is_own_server = self._options.kubeconfig is None
+            if is_own_server:
+                await self._add("devserver", self._devserver_argv())
+            # while the server starts
+            await asyncio.to_thread(build_network, self._topology)
+            nodes = len(self._topology.nodes)
+            self._progress.say(f"network: switch, router, client and {nodes} nodes")
+            access = await self._reach_server()
+            self._progress.say(f"API server: {access.server}")
+            async with connect(self._folder / KUBECONFIG_NAME) as client:
+                await populate(client, self._topology.nodes)
+                keeper = ClusterKeeper(client, self._topology)
+                await keeper.start(group)
+                self._progress.say("nodes registered, pods and services served")
+                await self._start_programs(access)
+                self._register(access, keeper)
+                self._progress.ready()
+                await asyncio.Event().wait()  # until cancelled: the client lives as long
+
+    async def _reach_server(self) -> Kubeconfig:
+        """Return the access to the API server once it answers; every node gets its own way."""
+        path = self._folder / KUBECONFIG_NAME
+        if self._options.kubeconfig is not None:
+            Kubeconfig(self._options.kubeconfig).write(path, through_relay=False)
+        else:
+            await self._await_file(path, self._programs["devserver"])
+        access = Kubeconfig(path)
+        access.write(self._folder / _NODE_KUBECONFIG, through_relay=True)
+        for node in self._topology.nodes:
+            self._relays[node.name] = ApiRelay(node.name, access.upstream)
+            await self._relays[node.name].open()
+        return access
+
+    async def _await_file(self, path: Path, program: Program) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _SERVER_S
+        while not await asyncio.to_thread(path.exists):
+            if not program.is_running:
+                raise LabError(f"{program.name} did not start:\n{program.last_words()}")
+            if loop.time() > deadline:
+                raise LabError(f"{program.name} did not answer within {_SERVER_S:.0f} s")
+            await asyncio.sleep(_POLL_S)
+
+    async def _start_programs(self, access: Kubeconfig) -> None:
+        _ = access
+        options = self._options
+        if options.has_controller:
+            await self._add("controller", self._controller_argv())
+        if options.has_speakers:
+            write_secret(self._folder / _SECRET_FOLDER)
+            for node in self._topology.nodes:
+                argv, environment = self._speaker(node)
+                await self._add(f"speaker-{node.name}", argv, node.name, environment)
+            what = " ".join(options.speaker_command) or "ferrolb speaker"
+            self._progress.say(f"{what} started on {len(self._topology.nodes)} nodes")
+
+    async def _add(
+        self,
+        name: str,
+        argv: list[str],
+        host: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        log = self._folder / f"{name}.log"
+        self._programs[name] = Program(name, argv, log, host=host, environment=environment)
+        await self._programs[name].start()
+
+    def _devserver_argv(self) -> list[str]:
+        # a fixed port and a folder: a server that is killed comes back as it was
+        return ferrolb_argv(
+            "devserver",
+            f"--listen=127.0.0.1:{_free_port()}",
+            f"--data={self._folder / 'api'}",
+            f"--write-kubeconfig={self._folder / KUBECONFIG_NAME}",
+        )
+
+    def _controller_argv(self) -> list[str]:
+        return ferrolb_argv(
+            "controller",
+            f"--kubeconfig={self._folder / KUBECONFIG_NAME}",
+            f"--namespace={DEFAULT_NAMESPACE}",
+            f"--log-level={self._options.log_level}",
+            "--port=0",
+            "--health-probe-port=0",
+        )
+
+    def _speaker(self, node: NodeHost) -> tuple[list[str], dict[str, str]]:
+        """Return the speaker's command and environment, as its DaemonSet would give them."""
+        labels = ",".join(f"{name}={value}" for name, value in SPEAKER_LABELS.items())
+        environment = {
+            "METALLB_NODE_NAME": node.name,
+            "METALLB_POD_NAME": speaker_pod(node),
+            "METALLB_HOST": str(node.ipv4),
+            "METALLB_NAMESPACE": DEFAULT_NAMESPACE,
+            "METALLB_ML_BIND_ADDR": str(node.ipv4),
+            "METALLB_ML_LABELS": labels,
+            "METALLB_ML_SECRET_KEY_PATH": str(self._folder / _SECRET_FOLDER),
+            "KUBECONFIG": str(self._folder / _NODE_KUBECONFIG),
+        }
+        arguments = [
+            f"--kubeconfig={self._folder / _NODE_KUBECONFIG}",
+            f"--namespace={DEFAULT_NAMESPACE}",
+            f"--node-name={node.name}",
+            f"--pod-name={speaker_pod(node)}",
+            f"--ml-bindaddr={node.ipv4}",
+            f"--ml-labels={labels}",
+            f"--ml-secret-key-path={self._folder / _SECRET_FOLDER}",
+            f"--log-level={self._options.log_level}",
+            *self._options.speaker_arguments,
+        ]
+        command = [*self._options.speaker_command] or ferrolb_argv("speaker")
+        return [*command, *arguments], environment
+
+    def _register(self, access: Kubeconfig, keeper: ClusterKeeper) -> None:
+        faults = Faults(self._topology, programs=self._programs, relays=self._relays)
+        requests = Requests(
+            self._folder,
+            topology=self._topology,
+            programs=self._programs,
+            faults=faults,
+            keeper=keeper,
+            server=access.server,
+        )
+        self._control.register(requests.commands())
+
+    async def _down(self, _arguments: JsonObject) -> JsonObject:
+        self._end.set()
+        return {}
+
+    def _why(self, life: "asyncio.Task[None]") -> str:
+        """Return why the lab's life ended by itself."""
+        error: BaseException | None = life.exception()
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, (LabError, ApiError, ConfigError)):
+            return str(error)
+        return f"the supervisor failed: {error!r}"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -39,6 +39,8 @@ def explain_unannounced(
     if not addresses:
         return None
     pool = view.pool_of(service, addresses)
+    if pool in view.routed_pools:
+        return None
     if pool is None:
         why = "no address pool holds them all"
     else:
@@ -82,6 +84,8 @@ def _explain_nodes(
         by_rule[NodeRule.NO_ENDPOINT] = list(standing.candidates)
     told = [f"{_WORDS[rule]}: {_some(nodes)}" for rule, nodes in by_rule.items() if nodes]
     who = _listed(selecting)
+    if not (standing.candidates or standing.excluded):
+        return "there is no node"
     if not standing.listed:
         return f"no node matches the node selectors of {who}"
     return f"every node of {who} is out of the election: {'; '.join(told)}"

@@ -54,6 +54,8 @@ class View:
     )
     default_advertisements: tuple[L2Advertisement, ...] = ()
     """Those that apply to a pool of which no object exists any more (C-17)."""
+    routed_pools: frozenset[PoolName] = frozenset()
+    """Pools that routers are told of: of these nobody can say that no node announces them."""
     nodes: Mapping[NodeName, Node] = field(default_factory=lambda: MappingProxyType({}))
     members: frozenset[NodeName] | None = None
     """The speakers that the gossip knows. None: no gossip, all nodes count as speakers."""
@@ -113,6 +115,18 @@ class View:
                 self._standings.clear()
             found = self._standings[key] = self._stand(advertisements)
         return found
+
+    def covered_pools(self) -> frozenset[PoolName]:
+        """Return the pools whose every Service may be announced, whatever it looks like.
+
+        Where endpoints are missing, nobody announces all the same.
+        """
+        found = set(self.routed_pools)
+        for pool, advertisements in self.advertisements.items():
+            standing = self.standing(advertisements)
+            if standing.candidates and not standing.has_selectors:
+                found.add(pool)
+        return frozenset(found)
 
     def excluding_rule(self, node: NodeName) -> NodeRule | None:
         """Return what keeps a node from announcing anything, None where nothing does."""

@@ -13,6 +13,7 @@ from ferrolb.config.advertisements import (
     AdvertisementObjects,
     parse_advertisements,
 )
+from ferrolb.config.bgp_coverage import pools_with_bgp
 from ferrolb.config.communities import (
     BadCommunity,
     Community,
@@ -88,6 +89,7 @@ __all__ = [
     "parse_pools",
     "parse_selectors",
     "pool_condition",
+    "pools_with_bgp",
     "read_conditions",
     "resolve_community",
     "speaker_condition",

@@ -7,17 +7,20 @@ from ferrolb.config import (
     PoolConfig,
     PoolObjects,
     parse_pools,
+    unreadable_object,
 )
 from ferrolb.model import Namespace
 from ferrolb.telemetry import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ferrolb.controller.signals import Signals
     from ferrolb.controller.state import OwnState
     from ferrolb.controller.watches import Watches
     from ferrolb.converge import Engine
     from ferrolb.kube import Cache, RawObject, RequeueAfter
-    from ferrolb.model import Json
+    from ferrolb.model import Json, PoolSet
     from ferrolb.telemetry import ClientMetrics
 
 
@@ -36,12 +39,14 @@ class PoolReconciler:
         state: "OwnState",
         metrics: "ClientMetrics",
         signals: "Signals",
+        in_force: "Callable[[PoolSet], None]",
     ) -> None:
         self._watches = watches
         self._engine = engine
         self._state = state
         self._metrics = metrics
         self._signals = signals
+        self._in_force = in_force
         self._accepted = AcceptedPools()
         self._errors: tuple[str, ...] = ()
         self._log = get_logger(controller="PoolReconciler")
@@ -60,6 +65,7 @@ class PoolReconciler:
         concerned = self._engine.set_pools(config.pools)
         self._signals.pools_touched(self._engine.pools_touched())
         self._signals.wake(sorted(concerned))
+        self._in_force(config.pools)
         self._metrics.config_stale.set(0 if config.is_valid else 1)
         if config.is_valid:
             self._metrics.config_loaded.set(1)
@@ -69,9 +75,9 @@ class PoolReconciler:
     def _objects(self) -> PoolObjects:
         watches = self._watches
         return PoolObjects(
-            pools=_contents(watches.pools),
-            legacy_pools=_contents(watches.legacy_pools),
-            communities=_contents(watches.communities),
+            pools=contents(watches.pools),
+            legacy_pools=contents(watches.legacy_pools),
+            communities=contents(watches.communities),
             namespaces={
                 Namespace(obj.metadata.name): obj.metadata.labels or {}
                 for obj in watches.namespaces.values()
@@ -95,11 +101,9 @@ class PoolReconciler:
             self._log.info("configuration loaded", _event="configLoaded")
 
 
-def _contents(cache: "Cache[RawObject]") -> "list[Json]":
+def contents(cache: "Cache[RawObject]") -> "list[Json]":
     """Return every object; one that cannot be read stands as an object without anything valid."""
-    unreadable: list[Json] = [
-        {"metadata": {"namespace": key.namespace, "name": key.name}} for key in cache.unreadable
-    ]
+    unreadable = [unreadable_object(key.namespace, key.name) for key in cache.unreadable]
     return [
         *(
             obj.content

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from ferrolb.controller.coverage import CoverageReporter
 from ferrolb.controller.memberlist import ensure_memberlist_secret
 from ferrolb.controller.pool_status import PoolStatusReconciler, PoolStatusTrigger
 from ferrolb.controller.pools import PoolReconciler
@@ -128,12 +129,19 @@ class _Controller:
             metrics=self._metrics,
             signals=signals,
         )
+        self._coverage = CoverageReporter(
+            watches=self._watches,
+            recorder=self._recorder,
+            lb_class=options.lb_class,
+            turn=self._service_queue.idle,
+        )
         self._pools = PoolReconciler(
             watches=self._watches,
             engine=self._engine,
             state=self._state,
             metrics=self._metrics,
             signals=signals,
+            in_force=self._coverage.set_pools,
         )
         self._pool_queue = QueueDriver[str]("pools", self._pools.reconcile, observer=observer)
 
@@ -154,6 +162,7 @@ class _Controller:
             self._enqueue_all()
             for driver in (self._pool_queue, self._service_queue, self._pool_status):
                 group.create_task(driver.run())
+            group.create_task(self._coverage.run(), name="coverage")
             get_logger().info(
                 "started", services=len(self._watches.services), pools=len(self._watches.pools)
             )
@@ -195,6 +204,7 @@ class _Controller:
         watches.pools.subscribe(self._trigger.changed)
         watches.legacy_pools.subscribe(self._on_configuration)
         watches.communities.subscribe(self._on_configuration)
+        self._coverage.subscribe()
         watches.own_state.subscribe(lambda change: self._state.on_change(change, self._reload))
 
     def _enqueue_all(self) -> None:

@@ -112,7 +112,7 @@ class ServiceReconciler:
 
     def _tell(self, obj: "ServiceObject", outcome: "Outcome", *, is_news: bool) -> None:
         """Say what is new, and keep saying what lasts (C-10)."""
-        subject = _subject_of(obj)
+        subject = subject_of(obj)
         if is_news:
             for note in outcome.events:
                 self._recorder.record(subject, note)
@@ -150,7 +150,8 @@ class ServiceReconciler:
         self._metrics.pending.set(len(self._pending))
 
 
-def _subject_of(obj: "ServiceObject") -> EventSubject:
+def subject_of(obj: "ServiceObject") -> EventSubject:
+    """Return what an event about a Service refers to."""
     return EventSubject(
         api_version=SERVICES.api_version,
         kind=SERVICES.kind,

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, TypeVar
 from ferrolb.controller.state import STATE_NAME
 from ferrolb.kube import (
     ADDRESS_POOLS,
+    BGP_ADVERTISEMENTS,
     COMMUNITIES,
     CONFIGURATION_STATES,
     IP_ADDRESS_POOLS,
+    L2_ADVERTISEMENTS,
     NAMESPACES,
+    NODES,
     SERVICES,
     ApiObject,
     Cache,
     NamespaceObject,
+    NodeObject,
     RawObject,
     Reflector,
     ReflectorOptions,
     ServiceObject,
     decode_namespace,
+    decode_node,
     decode_raw,
     decode_service,
 )
@@ -44,6 +49,11 @@ class Watches:
     legacy_pools: Cache[RawObject] = field(default_factory=Cache)
     """AddressPools; its resource may be absent or not allowed, and is then empty (C-17)."""
     communities: Cache[RawObject] = field(default_factory=Cache)
+    nodes: Cache[NodeObject] = field(default_factory=Cache)
+    l2_advertisements: Cache[RawObject] = field(default_factory=Cache)
+    bgp_advertisements: Cache[RawObject] = field(default_factory=Cache)
+    """These three only tell what may be announced; where one may not be read, nothing is told, and
+    nobody waits for them."""
     own_state: Cache[RawObject] = field(default_factory=Cache)
     """The own ConfigurationState; waited for by nobody."""
 
@@ -77,6 +87,9 @@ class Watches:
         follow(IP_ADDRESS_POOLS, self.pools, decode_raw, own)
         follow(ADDRESS_POOLS, self.legacy_pools, decode_raw, optional)
         follow(COMMUNITIES, self.communities, decode_raw, own)
+        follow(L2_ADVERTISEMENTS, self.l2_advertisements, decode_raw, optional)
+        follow(BGP_ADVERTISEMENTS, self.bgp_advertisements, decode_raw, optional)
+        follow(NODES, self.nodes, decode_node, ReflectorOptions(optional=True))
         state = ReflectorOptions(
             namespace=namespace, field_selector=f"metadata.name={STATE_NAME}", optional=True
         )
@@ -92,6 +105,10 @@ class Watches:
         async with asyncio.TaskGroup() as group:
             for name, event in self.steps().items():
                 group.create_task(wait(name, event))
+
+    def for_coverage(self) -> "tuple[Cache[NodeObject] | Cache[RawObject], ...]":
+        """Return the caches that only tell what may be announced."""
+        return (self.nodes, self.l2_advertisements, self.bgp_advertisements)
 
     def steps(self) -> dict[str, asyncio.Event]:
         """Return, by name, what is set once that resource has been listed."""

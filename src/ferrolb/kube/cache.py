@@ -89,6 +89,8 @@ class Cache(Generic[T]):
         self._outdated: set[ObjectKey] = set()
         self.synced = asyncio.Event()
         """Set once a complete list has been taken, never cleared."""
+        self.is_absent = False
+        """The resource does not exist or may not be read, and is taken as empty."""
 
     def __len__(self) -> int:
         return len(self._objects)

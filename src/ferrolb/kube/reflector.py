@@ -137,7 +137,6 @@ class Reflector(Generic[T]):
         )
         self._log: Logger = get_logger(resource=resource.plural)
         self._failure = ""
-        self._is_absent = False
 
     async def run(self) -> None:
         """List and watch for ever."""
@@ -194,22 +193,22 @@ class Reflector(Generic[T]):
             now=_now(),
         )
         if complete is not None:
-            self._is_absent = False
+            self._cache.is_absent = False
             self._on_complete(complete)
 
     def _on_absent(self, error: ApiError) -> None:
         complete = self._state.on_absent(known=self._cache.known(), now=_now())
         if complete is None:
             return
-        if not self._is_absent:
+        if not self._cache.is_absent:
             self._log.info("resource absent or not allowed, taken as empty", reason=error.reason)
-        self._is_absent = True
+        self._cache.is_absent = True
         self._on_complete(complete)
 
     def _on_complete(self, complete: ListComplete[ObjectKey]) -> None:
         for key in complete.vanished:
             self._cache.remove(key, complete.resource_version)
-        if self._cache.synced.is_set() and not self._is_absent:
+        if self._cache.synced.is_set() and not self._cache.is_absent:
             self._log.info("listed again", objects=len(self._cache))
             if self._observer is not None:
                 self._observer.relisted(self._resource)

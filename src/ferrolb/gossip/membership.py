@@ -39,6 +39,11 @@ class Membership:
         raise NotImplementedError
 
     @property
+    def address(self) -> SocketAddress:
+        """Where this member listens, UDP and TCP, as it tells the others."""
+        raise NotImplementedError
+
+    @property
     def members(self) -> tuple[Member, ...]:
         """Alive and suspect ones, itself included, by name."""
         raise NotImplementedError

@@ -237,6 +237,21 @@ def pool(name: str, *addresses: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def advertisement(name: str = "everything", **spec: Any) -> dict[str, Any]:
+    """Return an L2Advertisement, of all pools unless it says otherwise."""
+    return {
+        "apiVersion": "metallb.io/v1beta1",
+        "kind": "L2Advertisement",
+        "metadata": {"name": name, "namespace": "metallb-system"},
+        "spec": spec,
+    }
+
+
+def node(name: str = "node-a", **labels: str) -> dict[str, Any]:
+    """Return a Node."""
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+
+
 def service(
     name: str,
     *,

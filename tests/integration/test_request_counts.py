@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import Cluster, pool, running_cluster, service, wait_until
+from tests.cluster import (
+    Cluster,
+    advertisement,
+    node,
+    pool,
+    running_cluster,
+    service,
+    wait_until,
+)
 
 COUNT = 1000
 STATUS = "services/status"
@@ -27,7 +35,8 @@ def since(cluster: Cluster, before: Counter[str]) -> Counter[str]:
 @pytest.fixture(scope="module")
 def assigned(cluster: Cluster) -> Counter[str]:
     """A thousand Services with addresses; the writes that took."""
-    cluster.apply(pool("p", "10.1.0.0/16"))
+    # of an address that nobody may announce there would be an event more, 10 s later
+    cluster.apply(pool("p", "10.1.0.0/16"), node(), advertisement())
     cluster.bulk([service(f"s{number:04}") for number in range(COUNT)])
     before = cluster.writes()
     cluster.start_controller()

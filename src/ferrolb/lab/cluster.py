@@ -2,14 +2,43 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ferrolb.lab.errors import RefusedError
+from ferrolb.kube import (
+    ENDPOINT_SLICES,
+    PODS,
+    SERVICES,
+    AlreadyExistsError,
+    ApiError,
+    ApiObject,
+    Cache,
+    NotFoundError,
+    Reflector,
+)
+from ferrolb.lab.endpoints import EndpointKeeper
+from ferrolb.lab.errors import LabError, RefusedError
+from ferrolb.lab.kubelet import Kubelet
+from ferrolb.lab.objects import (
+    PodObject,
+    ServiceObject,
+    SliceObject,
+    decode_pod,
+    decode_service,
+    decode_slice,
+)
+from ferrolb.lab.proxy import NftProxy, ProxyKeeper
 from ferrolb.lab.status import PodStatus
 from ferrolb.lab.topology import Topology
 
 if TYPE_CHECKING:
-    from ferrolb.kube import ApiClient
+    from collections.abc import Callable
+
+    import msgspec
+
+    from ferrolb.kube import ApiClient, Resource
+    from ferrolb.model import Json, JsonObject
+
+T = TypeVar("T", bound=ApiObject)
 
 
 class ClusterKeeper:
@@ -17,16 +46,42 @@ class ClusterKeeper:
 
     def __init__(self, client: "ApiClient", topology: Topology) -> None:
         self._client = client
-        self._topology = topology
+        self._services: Cache[ServiceObject] = Cache()
+        self._pods: Cache[PodObject] = Cache()
+        self._slices: Cache[SliceObject] = Cache()
+        self._kubelet = Kubelet(client, self._pods, topology)
+        self._endpoints = EndpointKeeper(
+            client, services=self._services, pods=self._pods, slices=self._slices
+        )
+        self._proxy = ProxyKeeper(
+            {node.name: NftProxy(node) for node in topology.nodes},
+            services=self._services,
+            slices=self._slices,
+        )
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start everything in `group`; return when the first lists are complete."""
-        _ = group
+
+        def follow(
+            resource: "Resource", cache: Cache[T], decode: "Callable[[msgspec.Raw], T]"
+        ) -> None:
+            reflector = Reflector(self._client, resource, cache, decode=decode)
+            group.create_task(reflector.run(), name=f"reflector {resource.plural}")
+
+        follow(SERVICES, self._services, decode_service)
+        follow(PODS, self._pods, decode_pod)
+        follow(ENDPOINT_SLICES, self._slices, decode_slice)
+        for cache in (self._services, self._pods, self._slices):
+            await cache.synced.wait()
+        self._endpoints.start()
+        self._proxy.start()
+        group.create_task(self._kubelet.run(), name="kubelet")
+        group.create_task(self._endpoints.run(), name="endpoints")
+        group.create_task(self._proxy.run(), name="proxy")
 
     def pods_on(self, node: str) -> int:
         """Return how many backends run on a node."""
-        _ = node
-        return 0
+        return self._kubelet.count_on(node)
 
     async def add_pod(
         self,
@@ -37,11 +92,52 @@ class ClusterKeeper:
         labels: Mapping[str, str],
         ports: Sequence[int],
     ) -> PodStatus:
-        """Create a Pod and wait until it answers."""
-        _ = namespace, name, node, labels, ports
-        raise RefusedError("not yet")
+        """Create a Pod and wait until it answers.
+
+        Raises:
+            RefusedError: there is one of that name.
+            LabError: the API refused it or could not be reached.
+        """
+        try:
+            await self._client.create(
+                PODS.path(namespace), _pod(namespace, name, node, labels, ports)
+            )
+        except AlreadyExistsError as error:
+            raise RefusedError(f"there is a pod {namespace}/{name} already") from error
+        except ApiError as error:
+            raise LabError(f"cannot create pod {namespace}/{name}: {error}") from error
+        return await self._kubelet.await_running((namespace, name))
 
     async def delete_pod(self, namespace: str, name: str) -> None:
-        """Delete a Pod and wait until it is silent."""
-        _ = namespace, name
-        raise RefusedError("not yet")
+        """Delete a Pod and wait until it is silent.
+
+        Raises:
+            RefusedError: there is none of that name.
+            LabError: the API refused or could not be reached.
+        """
+        try:
+            await self._client.delete(PODS.path(namespace, name))
+        except NotFoundError as error:
+            raise RefusedError(f"there is no pod {namespace}/{name}") from error
+        except ApiError as error:
+            raise LabError(f"cannot delete pod {namespace}/{name}: {error}") from error
+        await self._kubelet.await_silent((namespace, name))
+
+
+def _pod(
+    namespace: str, name: str, node: str, labels: Mapping[str, str], ports: Sequence[int]
+) -> "JsonObject":
+    listed: list[Json] = [
+        {"containerPort": port, "protocol": protocol}
+        for port in ports
+        for protocol in ("TCP", "UDP")
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": {**labels}},
+        "spec": {
+            "nodeName": node,
+            "containers": [{"name": "backend", "image": "backend", "ports": listed}],
+        },
+    }

@@ -24,6 +24,7 @@ from ferrolb.lab.progress import ProgressLog
 from ferrolb.lab.relay import ApiRelay
 from ferrolb.lab.requests import Requests
 from ferrolb.lab.topology import NodeHost, plan
+from ferrolb.lab.witness import WITNESS_SOCKET, witness_argv
 from ferrolb.model import JsonObject
 from ferrolb.runtime import DEFAULT_NAMESPACE
 from ferrolb.telemetry import configure_logging, get_logger
@@ -98,6 +99,7 @@ class _Supervisor:
             # while the server starts
             await asyncio.to_thread(build_network, self._topology)
             nodes = len(self._topology.nodes)
+            await self._add("witness", witness_argv(self._folder, self._topology))
             self._progress.say(f"network: switch, router, client and {nodes} nodes")
             access = await self._reach_server()
             self._progress.say(f"API server: {access.server}")
@@ -106,6 +108,8 @@ class _Supervisor:
                 keeper = ClusterKeeper(client, self._topology)
                 await keeper.start(group)
                 self._progress.say("nodes registered, pods and services served")
+                # before the first frame of a speaker
+                await self._await_file(self._folder / WITNESS_SOCKET, self._programs["witness"])
                 await self._start_programs(access)
                 self._register(access, keeper)
                 self._progress.ready()

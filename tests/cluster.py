@@ -72,38 +72,17 @@ def wait_until(what: str, check: Callable[[], Any], *, deadline_s: float = DEADL
 
 
 @dataclass(kw_only=True)
-class Cluster:
-    """A running dev API server, and the controllers started on it."""
+class Kubectl:
+    """A cluster as `kubectl` shows it."""
 
     folder: Path
+    """Where kubectl may keep what it has discovered."""
     kubeconfig: Path
-    devserver: Process
-    arguments: tuple[str, ...] = ()
-    controllers: list[Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
         """What kubectl needs; the discovery cache is this server's alone."""
         return {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(self.folder / "cache")}
-
-    def restart_devserver(self) -> None:
-        """Start the API server again after it was killed; needs `--data` and a fixed port."""
-        self.kubeconfig.unlink()
-        self.devserver = _start_devserver(self.kubeconfig, self.folder, self.arguments)
-
-    def start_controller(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
-        """Start a controller and wait until it has taken over what there is."""
-        log = self.folder / f"controller-{len(self.controllers)}.log"
-        fixed = ("--kubeconfig", str(self.kubeconfig), "--health-probe-port=0")
-        ports = () if any("-port" in word for word in arguments) else ("--port=0",)
-        process = start("controller", *fixed, *ports, *arguments, log=log, env=env)
-        self.controllers.append(process)
-        wait_until(
-            "the controller has started",
-            lambda: '"msg": "started"' in process.text() or process.popen.poll() is not None,
-        )
-        assert process.popen.poll() is None, process.text()
-        return process
 
     def kubectl(self, *arguments: str, stdin: str = "", ok: bool = True) -> str:
         """Run kubectl; return what it printed, on failure (`ok=False` expects one) the error."""
@@ -158,6 +137,34 @@ class Cluster:
             return None
 
         return wait_until(f"{service} has event {reason} {message}", check)
+
+
+@dataclass(kw_only=True)
+class Cluster(Kubectl):
+    """A running dev API server, and the controllers started on it."""
+
+    devserver: Process
+    arguments: tuple[str, ...] = ()
+    controllers: list[Process] = field(default_factory=list)
+
+    def restart_devserver(self) -> None:
+        """Start the API server again after it was killed; needs `--data` and a fixed port."""
+        self.kubeconfig.unlink()
+        self.devserver = _start_devserver(self.kubeconfig, self.folder, self.arguments)
+
+    def start_controller(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
+        """Start a controller and wait until it has taken over what there is."""
+        log = self.folder / f"controller-{len(self.controllers)}.log"
+        fixed = ("--kubeconfig", str(self.kubeconfig), "--health-probe-port=0")
+        ports = () if any("-port" in word for word in arguments) else ("--port=0",)
+        process = start("controller", *fixed, *ports, *arguments, log=log, env=env)
+        self.controllers.append(process)
+        wait_until(
+            "the controller has started",
+            lambda: '"msg": "started"' in process.text() or process.popen.poll() is not None,
+        )
+        assert process.popen.poll() is None, process.text()
+        return process
 
     def writes(self) -> Counter[str]:
         """Return how many writes the server has answered, by `resource` or `resource/sub`."""

@@ -133,15 +133,18 @@ def decode_l2_status(data: bytes | msgspec.Raw) -> L2StatusObject:
     """
     wire = _decoder.decode(data)
     meta, status = wire.metadata, wire.status or _WireStatus()
+    labels = _labels(meta.labels)
+    service = status.serviceName
     return L2StatusObject(
         metadata=L2StatusMeta(
             meta.name, sys.intern(meta.namespace), meta.resourceVersion, uid=meta.uid
         ),
-        labels=_labels(meta.labels),
+        labels=labels,
         owners=tuple(sys.intern(owner.uid) for owner in meta.ownerReferences or ()),
         status=L2StatusContent(
             node=sys.intern(status.node),
-            serviceName=sys.intern(status.serviceName),
+            # one text of the two, which are nearly always equal
+            serviceName=labels.service if labels and labels.service == service else service,
             serviceNamespace=sys.intern(status.serviceNamespace),
             interfaces=tuple(sys.intern(one.name) for one in status.interfaces or ()),
         ),
@@ -151,6 +154,4 @@ def decode_l2_status(data: bytes | msgspec.Raw) -> L2StatusObject:
 def _labels(wire: _WireLabels | None) -> L2StatusLabels | None:
     if wire is None or wire.node is None or wire.service is None or wire.namespace is None:
         return None
-    return L2StatusLabels(
-        sys.intern(wire.node), sys.intern(wire.service), sys.intern(wire.namespace)
-    )
+    return L2StatusLabels(sys.intern(wire.node), wire.service, sys.intern(wire.namespace))

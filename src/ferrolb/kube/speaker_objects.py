@@ -2,7 +2,7 @@
 
 A speaker watches every EndpointSlice of the cluster, and every node runs a speaker: an object
 here costs some hundred bytes where its JSON has kilobytes. Decoding is as tolerant as in
-`kube.objects`; the names of namespaces, Services and nodes, which recur, are interned.
+`kube.objects`; the names of namespaces and nodes, which recur, are interned.
 """
 
 import sys
@@ -144,7 +144,7 @@ def decode_endpoint_slice(data: bytes | msgspec.Raw) -> EndpointSliceObject:
     nodes = {sys.intern(endpoint.nodeName) for endpoint in usable if endpoint.nodeName}
     return EndpointSliceObject(
         metadata=Identity(meta.name, sys.intern(meta.namespace), meta.resourceVersion),
-        service=sys.intern(labels.service or "") if labels is not None else "",
+        service=(labels.service or "") if labels is not None else "",
         has_usable=bool(usable),
         nodes=tuple(sorted(nodes)),
     )

@@ -64,6 +64,34 @@ def test_ready_once_every_step_is_through():
     assert _ask(health_app(health), "/readyz") == [(200, "ok")]
 
 
+def test_w12_readiness_tells_what_fails_and_liveness_does_not_care():
+    health = Health()
+    health.wait_for("services")
+    health.started()
+    health.failing("packet socket eth0", "operation not permitted")
+    health.failing("gossip", "address in use")
+    health.failing("gossip", "cannot assign requested address")
+    assert _ask(health_app(health), "/readyz", "/healthz") == [
+        (
+            503,
+            "waiting for services\n"
+            "failing: packet socket eth0: operation not permitted\n"
+            "failing: gossip: cannot assign requested address\n",
+        ),
+        (200, "ok"),
+    ]
+
+
+def test_w12_what_has_recovered_fails_no_longer():
+    health = Health()
+    health.started()
+    health.failing("gossip", "address in use")
+    assert health.failures == {"gossip": "address in use"}
+    health.recovered("gossip")
+    health.recovered("gossip")
+    assert _ask(health_app(health), "/readyz") == [(200, "ok")]
+
+
 def test_metrics_show_the_registry():
     registry = new_registry()
     ClientMetrics(registry).updates.inc(3)

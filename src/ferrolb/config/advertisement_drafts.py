@@ -1,6 +1,6 @@
 """One L2Advertisement by itself: what it says, before pools and nodes matter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ferrolb.config.errors import Issue
@@ -112,4 +112,12 @@ def _preferred(
 
 def _preference(raw: Json, path: str) -> ParsedSelectors:
     """Parse the one selector at `path`; absent, it matches every node."""
-    return parse_selectors([{} if raw is None else raw], path=path, field="preference")
+    parsed = parse_selectors([{} if raw is None else raw], path=path, field="preference")
+    # it stands alone, so there is no index in its path
+    invalid = tuple(
+        replace(
+            one, issue=replace(one.issue, path=path + one.issue.path.removeprefix(f"{path}[0]"))
+        )
+        for one in parsed.invalid
+    )
+    return replace(parsed, invalid=invalid)

@@ -9,7 +9,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from ferrolb.lab.namespaces import entered
+from ferrolb.lab.namespaces import inside
 from ferrolb.lab.status import PodStatus
 
 _IPV6_FREEBIND: Final = 78
@@ -79,8 +79,8 @@ class Backend:
 
     def _bind(self, ip: str, port: int, kind: socket.SocketKind) -> socket.socket:
         is_ipv6 = ip_address(ip).version == 6
-        with entered(self.pod.node):
-            opened = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
+        family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
+        opened = inside(self.pod.node, lambda: socket.socket(family, kind))
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if is_ipv6:

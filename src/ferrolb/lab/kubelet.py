@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from ferrolb.kube import PODS, ApiError, Cache, NotFoundError, QueueDriver, RequeueAfter
 from ferrolb.lab.backend import Backend
-from ferrolb.lab.objects import PodObject
+from ferrolb.lab.objects import Container, PodObject
 from ferrolb.lab.population import running_status
 from ferrolb.lab.status import PodStatus
 from ferrolb.lab.topology import NodeHost, Topology
@@ -92,7 +92,8 @@ class Kubelet:
         try:
             await backend.open()
             path = PODS.path(pod.metadata.namespace, pod.metadata.name, "status")
-            await self._client.patch(path, {"status": running_status(node, ips)})
+            container = (pod.spec.containers or (Container(),))[0].name
+            await self._client.patch(path, {"status": running_status(node, ips, container)})
         except (OSError, ApiError) as error:
             backend.close()
             del self._numbers[key]

@@ -1,23 +1,29 @@
 """The lab's network namespaces: made, entered, commands run in them."""
 
 import asyncio
+import ctypes
+import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from ferrolb.lab.capture import in_namespace
 from ferrolb.lab.errors import LabError
 from ferrolb.lab.status import Completed
 from ferrolb.lab.topology import (
     SWITCH,
     Topology,
     host_batch,
-    namespace_batch,
     switch_batch,
     sysctls,
 )
+
+T = TypeVar("T")
+
+_CLONE_NEWNET: Final = 0x40000000
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 _NETNS: Final = Path("/run/netns")
 """Where `ip netns` keeps names; private to the lab, since its /run is."""
@@ -26,16 +32,25 @@ MAX_OUTPUT_BYTES: Final = 16 * 1024 * 1024
 """Of a command that a client asks for; more is cut off rather than kept in memory."""
 
 
-def namespace_path(name: str) -> Path:
-    """Return the file that stands for a namespace."""
-    return _NETNS / name
+def inside(name: str, work: Callable[[], T]) -> T:
+    """Do `work`, which has to be short, in a namespace: sockets that it opens belong there.
 
+    A thread of its own does it and ends: without root's rights there is no way back from a
+    namespace into the machine's own, where this process has to stay.
 
-@contextmanager
-def entered(name: str) -> Iterator[None]:
-    """Let this thread's new sockets and children belong to a namespace; nothing may be awaited."""
-    with in_namespace(namespace_path(name)):
-        yield
+    Raises:
+        OSError: the namespace cannot be entered, or whatever `work` raises.
+    """
+
+    def enter() -> T:
+        with (_NETNS / name).open("rb") as namespace:
+            if _libc.setns(namespace.fileno(), _CLONE_NEWNET):
+                number = ctypes.get_errno()
+                raise OSError(number, f"cannot enter namespace {name}: {os.strerror(number)}")
+        return work()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(enter).result()
 
 
 def keep_private(folders: Sequence[Path], *, staging: Path) -> None:
@@ -65,17 +80,16 @@ def build_network(topology: Topology) -> None:
     Raises:
         LabError: `ip` refused something.
     """
-    _run(["ip", "-batch", "-"], namespace_batch(topology))
+    _NETNS.mkdir(exist_ok=True)
     for name in topology.namespaces:
-        with entered(name):
-            # /proc/sys/net shows the namespace of the thread that opens it
-            for path, value in sysctls(name).items():
-                _write_sysctl(path, value)
-    with entered(SWITCH):
-        _run(["ip", "-batch", "-"], switch_batch(topology))
+        # not `ip netns add`: it goes back to where it was, which needs root's rights
+        file = _NETNS / name
+        file.touch()
+        _run(["unshare", f"--net={file}", "true"])
+        inside(name, partial(_write_sysctls, name))
+    _run(["ip", "-n", SWITCH, "-batch", "-"], switch_batch(topology))
     for host in topology.hosts:
-        with entered(host.name):
-            _run(["ip", "-batch", "-"], host_batch(topology, host))
+        _run(["ip", "-n", host.name, "-batch", "-"], host_batch(topology, host))
 
 
 def exec_argv(name: str, argv: Sequence[str]) -> list[str]:
@@ -124,11 +138,13 @@ async def must_run(name: str, argv: Sequence[str], *, stdin: str = "") -> None:
         raise LabError(f"{' '.join(argv)} on {name}: {done.stderr.strip() or done.returncode}")
 
 
-def _write_sysctl(path: str, value: str) -> None:
-    try:
-        (Path("/proc/sys") / path).write_text(value, encoding="ascii")
-    except OSError as error:
-        raise LabError(f"cannot set {path} to {value}: {error.strerror}") from error
+def _write_sysctls(name: str) -> None:
+    # /proc/sys/net shows the namespace of the thread that opens it
+    for path, value in sysctls(name).items():
+        try:
+            (Path("/proc/sys") / path).write_text(value, encoding="ascii")
+        except OSError as error:
+            raise LabError(f"cannot set {path} to {value}: {error.strerror}") from error
 
 
 def _run(argv: Sequence[str], stdin: str = "") -> None:

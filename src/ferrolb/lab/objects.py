@@ -22,6 +22,7 @@ class ContainerPort(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class Container(msgspec.Struct, frozen=True, gc=False):
     """One container of a Pod."""
 
+    name: str = ""
     ports: tuple[ContainerPort, ...] | None = None
 
 

@@ -35,19 +35,28 @@ async def populate(client: "ApiClient", nodes: Sequence[NodeHost]) -> None:
         pod = _speaker_pod(node)
         await _ensure(client, PODS, DEFAULT_NAMESPACE, pod)
         status = PODS.path(DEFAULT_NAMESPACE, speaker_pod(node), "status")
-        await client.patch(
-            status, {"status": running_status(node, (str(node.ipv4), str(node.ipv6)))}
-        )
+        ips = (str(node.ipv4), str(node.ipv6))
+        await client.patch(status, {"status": running_status(node, ips, "speaker")})
 
 
-def running_status(node: NodeHost, ips: Sequence[str]) -> "JsonObject":
-    """Return the status of a Pod that runs and is ready."""
+def running_status(node: NodeHost, ips: Sequence[str], container: str) -> "JsonObject":
+    """Return the status of a Pod with one container that runs and is ready."""
+    running: JsonObject = {
+        "name": container,
+        "image": container,
+        "imageID": "",
+        "ready": True,
+        "started": True,
+        "restartCount": 0,
+        "state": {"running": {"startedAt": _SINCE}},
+    }
     return {
         "phase": "Running",
         "hostIP": str(node.ipv4),
         "podIP": ips[0],
         "podIPs": [{"ip": ip} for ip in ips],
         "startTime": _SINCE,
+        "containerStatuses": [running],
         "conditions": [_condition(name) for name in ("Ready", "ContainersReady", "PodScheduled")],
     }
 

@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
-from ferrolb.lab.namespaces import entered
+from ferrolb.lab.namespaces import inside
 
 RELAY_HOST: Final = "127.0.0.1"
 RELAY_PORT: Final = 6443
@@ -45,8 +45,9 @@ class ApiRelay:
         """Listen, unless it does."""
         if self._server is not None:
             return
-        with entered(self._node):
-            listener = socket.create_server((RELAY_HOST, RELAY_PORT), backlog=128)
+        listener = inside(
+            self._node, lambda: socket.create_server((RELAY_HOST, RELAY_PORT), backlog=128)
+        )
         self._server = await asyncio.start_server(self._serve, sock=listener)
 
     async def close(self) -> None:

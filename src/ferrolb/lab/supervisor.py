@@ -23,7 +23,7 @@ from ferrolb.lab.programs import Program, Reaper, ferrolb_argv
 from ferrolb.lab.progress import ProgressLog
 from ferrolb.lab.relay import ApiRelay
 from ferrolb.lab.requests import Requests
-from ferrolb.lab.topology import NodeHost, plan
+from ferrolb.lab.topology import SWITCH, NodeHost, plan
 from ferrolb.lab.witness import WITNESS_SOCKET, witness_argv
 from ferrolb.model import JsonObject
 from ferrolb.runtime import DEFAULT_NAMESPACE
@@ -99,7 +99,8 @@ class _Supervisor:
             # while the server starts
             await asyncio.to_thread(build_network, self._topology)
             nodes = len(self._topology.nodes)
-            await self._add("witness", witness_argv(self._folder, self._topology))
+            # in a namespace of the lab's, so that it may go from there to the others and back
+            await self._add("witness", witness_argv(self._folder, self._topology), SWITCH)
             self._progress.say(f"network: switch, router, client and {nodes} nodes")
             access = await self._reach_server()
             self._progress.say(f"API server: {access.server}")

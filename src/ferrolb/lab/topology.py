@@ -121,11 +121,6 @@ def plan(nodes: int, service_networks: Sequence[IPNetwork]) -> Topology:
     )
 
 
-def namespace_batch(topology: Topology) -> str:
-    """Return the batch that makes the namespaces."""
-    return _lines(f"netns add {name}" for name in topology.namespaces)
-
-
 def switch_batch(topology: Topology) -> str:
     """Return the batch, for the switch's namespace, that makes bridge and cables."""
 

@@ -28,13 +28,12 @@ import (
 // leaveTimeout is how long a speaker waits for its goodbye to be passed on.
 const leaveTimeout = time.Second
 
-// Member is one line of the member list.
+// Member is one entry of the member list. Whether it is suspected, memberlist does not tell.
 type Member struct {
-	Name  string `json:"name"`
-	Addr  string `json:"addr"`
-	Port  uint16 `json:"port"`
-	State string `json:"state"`
-	Meta  string `json:"meta"`
+	Name string `json:"name"`
+	Addr string `json:"addr"`
+	Port uint16 `json:"port"`
+	Meta string `json:"meta"`
 }
 
 // Line is what is printed; Event says which of the other fields mean something.
@@ -80,19 +79,7 @@ func (p *printer) member(event string, node *memberlist.Node) {
 }
 
 func describe(node *memberlist.Node) Member {
-	states := map[memberlist.NodeStateType]string{
-		memberlist.StateAlive:   "alive",
-		memberlist.StateSuspect: "suspect",
-		memberlist.StateDead:    "dead",
-		memberlist.StateLeft:    "left",
-	}
-	return Member{
-		Name:  node.Name,
-		Addr:  node.Addr.String(),
-		Port:  node.Port,
-		State: states[node.State],
-		Meta:  string(node.Meta),
-	}
+	return Member{Name: node.Name, Addr: node.Addr.String(), Port: node.Port, Meta: string(node.Meta)}
 }
 
 func main() {

@@ -12,6 +12,7 @@ from ferrolb.speaker.options import (
     GossipOptions,
     SpeakerOptions,
 )
+from ferrolb.speaker.program import run_speaker
 
 __all__ = [
     "DEFAULT_GOSSIP_PORT",
@@ -20,4 +21,5 @@ __all__ = [
     "TUNING_FILE",
     "GossipOptions",
     "SpeakerOptions",
+    "run_speaker",
 ]

@@ -102,7 +102,7 @@ class Members:
 
     def drops(self) -> "Mapping[str, int]":
         """Return how much of what came in was dropped, by reason."""
-        return self._membership.drops
+        return {reason.value: count for reason, count in self._membership.drops.items()}
 
     async def run(self) -> None:
         """Gossip until cancelled.

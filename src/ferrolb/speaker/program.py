@@ -1,6 +1,7 @@
 """The speaker program: builds its parts, starts them in order, supervises them."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ferrolb.announce import node_matters
@@ -17,7 +18,14 @@ from ferrolb.kube import (
     node_from,
 )
 from ferrolb.l2 import Announcer
-from ferrolb.net import FrameDriver, LinkMonitor, interface_names, interfaces_for
+from ferrolb.net import (
+    FrameDriver,
+    LinkMonitor,
+    MissingCapabilityError,
+    interface_names,
+    interfaces_for,
+    require_packet_sockets,
+)
 from ferrolb.runtime import (
     Health,
     StartupError,
@@ -62,7 +70,9 @@ _NODES: Final = "nodes"
 _MEMBERS: Final = "members"
 """Step of the start: who the other speakers are."""
 
-_HANDOVER_STEP_S: Final = 0.01
+_FRAMES: Final = "packet sockets"
+_HEALTH_S: Final = 1.0
+"""How often the probes' view of the sockets is renewed; kubelet asks every 10 s."""
 
 HANDOVER_S: Final = 1.0
 """Longest time that a speaker which leaves goes on answering until its successors do. MetalLB's
@@ -77,8 +87,9 @@ async def run_speaker(options: "SpeakerOptions") -> None:
             unreadable, or packets may not be sent.
     """
     try:
+        require_packet_sockets()
         client = connect(options.kubeconfig)
-    except ConfigError as error:
+    except (ConfigError, MissingCapabilityError) as error:
         raise StartupError(str(error)) from error
     async with client:
         get_logger().info(
@@ -109,9 +120,8 @@ class _FailureCounter:
 class _Speaker:
     """The parts of one speaker and how they hang together.
 
-    Sockets and gossip are the ground; everything that needs the API stands on it. At the end the
-    API's part stops first, so that nothing is decided any more, then the gossip is told, and the
-    sockets answer until the successors do.
+    Sockets and gossip are the ground; everything that needs the API stands on it. At the end
+    nothing is decided any more, the gossip is told, and the sockets answer until the successors do.
     """
 
     def __init__(self, client: "ApiClient", options: "SpeakerOptions") -> None:
@@ -128,6 +138,7 @@ class _Speaker:
         observer = WireObserver(self._metrics, claimed=self._on_claimed)
         self._frames = FrameDriver(self._announcer, observer)
         self._is_leaving = False
+        self._silent = asyncio.Event()
         self._members = self._make_members()
         self._watches = Watches()
         self._pod = OwnPod(client, namespace=options.namespace, name=options.pod_name)
@@ -151,7 +162,7 @@ class _Speaker:
             announced=self._announced_through,
             observer=counter,
         )
-        self._endpoints = EndpointIndex(lambda key: self._service_queue.add(key))
+        self._endpoints = EndpointIndex(self._service_queue.add)
         self._services = ServiceAnnouncer(
             node=options.node_name,
             services=self._watches.services,
@@ -188,10 +199,15 @@ class _Speaker:
             ]
             if self._members is not None:
                 tasks.append(ground.create_task(self._members.run(), name="gossip"))
+            work = ground.create_task(self._work(), name="work")
             try:
-                await self._work()
+                # not `await work`: that would wait for its end before the others are told
+                await asyncio.wait({work})
             finally:
+                self._is_leaving = True
+                work.cancel()
                 await self._hand_over()
+                await asyncio.wait({work})
                 for task in tasks:
                     task.cancel()
 
@@ -221,6 +237,7 @@ class _Speaker:
             group.create_task(self._service_queue.run())
             group.create_task(self._recorder.run(), name="events")
             group.create_task(self._report(), name="statuses")
+            group.create_task(self._watch_frames(), name="frames' health")
             get_logger().info(
                 "started", services=len(self._watches.services), nodes=len(self._watches.nodes)
             )
@@ -234,16 +251,30 @@ class _Speaker:
             get_logger().warning("own pod cannot be read", error=str(error))
         await self._statuses.run()
 
+    async def _watch_frames(self) -> None:
+        """Let readiness say which sockets are missing, as long as they are."""
+        while True:
+            health = self._frames.health
+            if health.is_ok:
+                self._health.recovered(_FRAMES)
+            else:
+                failures = [
+                    f"{one.interface} {one.kind.value}: {one.error}" for one in health.sockets
+                ]
+                if health.groups:
+                    failures.append(f"{health.groups} multicast groups not joined")
+                self._health.failing(_FRAMES, "; ".join(failures))
+            await asyncio.sleep(_HEALTH_S)
+
     async def _hand_over(self) -> None:
         """Leave the gossip, and answer until the successors do, or for a second."""
-        self._is_leaving = True
         if self._members is None or len(self._members.names) <= 1:
             return
-        loop = asyncio.get_running_loop()
-        until = loop.time() + HANDOVER_S
-        await self._members.leave()
-        while self._announcer.addresses and loop.time() < until:
-            await asyncio.sleep(_HANDOVER_STEP_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANDOVER_S):
+                await self._members.leave()
+                if self._announcer.addresses:
+                    await self._silent.wait()
 
     def _make_members(self) -> Members | None:
         gossip = self._options.gossip
@@ -299,9 +330,9 @@ class _Speaker:
 
     def _on_configuration(self, change: "Change[RawObject]") -> None:
         """Load again unless only the status or the metadata of an object changed."""
-        if change.old is None or change.new is None or change.old is change.new:
-            self._reload()
-        elif _decisive(change.old) != _decisive(change.new):
+        old, new = change.old, change.new
+        is_there = old is not None and new is not None and old is not new
+        if not is_there or _decisive(old) != _decisive(new):
             self._reload()
 
     def _reload(self) -> None:
@@ -334,10 +365,13 @@ class _Speaker:
 
     def _on_claimed(self, ip: "IPAddress") -> None:
         """While leaving, fall silent for an address as soon as its next owner speaks."""
-        if self._is_leaving:
-            for key, announced in tuple(self._services.announced.items()):
-                if ip in announced.addresses:
-                    self._announcer.withdraw(key, now=asyncio.get_running_loop().time())
+        if not self._is_leaving:
+            return
+        for key, announced in self._services.announced.items():
+            if ip in announced.addresses:
+                self._announcer.withdraw(key, now=asyncio.get_running_loop().time())
+        if not self._announcer.addresses:
+            self._silent.set()
 
     async def _reconcile_configuration(self, key: str) -> "RequeueAfter | None":
         if key == _NODES:
@@ -346,6 +380,8 @@ class _Speaker:
         return await self._configuration.reconcile(key)
 
     async def _reconcile_service(self, key: tuple[str, str]) -> "RequeueAfter | None":
+        if self._is_leaving:
+            return None
         again = await self._services.reconcile(key)
         self._frames.wake()
         return again
@@ -355,7 +391,9 @@ class _Speaker:
         return None if announced is None else announced.interfaces
 
 
-def _decisive(obj: "RawObject") -> tuple["Json", "Json"]:
+def _decisive(obj: "RawObject | None") -> tuple["Json", "Json"]:
     """Return what the configuration depends on: advertisements select pools by their labels."""
+    if obj is None:
+        return None, None
     labels = obj.metadata.labels
     return obj.content.get("spec"), dict(labels) if labels else None

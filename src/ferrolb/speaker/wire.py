@@ -32,6 +32,7 @@ class WireObserver:
     def send_failed(self, ip: "IPAddress") -> None:
         """A frame could not be sent."""
         self._metrics.send_errors.inc()
+        get_logger().debug("frame not sent", ip=str(ip))
 
     def claimed(self, ip: "IPAddress", mac: "MacAddress") -> None:
         """Another host claims an address that is announced here."""

@@ -1,0 +1,85 @@
+"""A lab as its users see it: kubectl from outside, arping and curl from the client."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.cluster import Kubectl, wait_until
+
+from ferrolb.lab import Lab
+
+FAILOVER_S: Final = 10.0
+"""Bound of design.md with three nodes: a crash is detected by gossip alone."""
+
+_REPLY: Final = re.compile(r"reply from \S+ \[([0-9A-Fa-f:]{17})\]")
+
+
+@dataclass(kw_only=True)
+class LabCluster(Kubectl):
+    """One lab and what tests ask of it."""
+
+    lab: Lab
+
+    def nodes_answering(self, ip: str) -> set[str]:
+        """Return the nodes that answer one broadcast ARP request, or neighbor solicitation."""
+        by_mac = {node.mac: node.name for node in self.lab.status().nodes}
+        if ":" in ip:
+            self.lab.exec("client", ["ip", "-6", "neigh", "flush", "dev", "eth0"])
+            self.lab.exec("client", ["ping", "-6", "-c1", "-W1", ip])
+            shown = self.lab.exec("client", ["ip", "-j", "-6", "neigh", "show", ip]).stdout
+            entries = [e for e in json.loads(shown or "[]") if "lladdr" in e]
+            return {by_mac.get(entry["lladdr"], entry["lladdr"]) for entry in entries}
+        printed = self.lab.exec("client", ["arping", "-c1", "-w1", "-b", "-I", "eth0", ip]).stdout
+        return {by_mac.get(mac.lower(), mac.lower()) for mac in _REPLY.findall(printed)}
+
+    def wait_owner(self, ip: str, *, among: Iterable[str] = ("n1", "n2", "n3")) -> str:
+        """Wait until exactly one node answers, and return it."""
+        allowed = set(among)
+
+        def check() -> str:
+            found = self.nodes_answering(ip)
+            assert found <= allowed, f"{found} answer for {ip}, allowed are {allowed}"
+            return found.pop() if len(found) == 1 else ""
+
+        return str(wait_until(f"one of {sorted(allowed)} answers for {ip}", check))
+
+    def wait_silent(self, ip: str) -> None:
+        """Wait until nobody answers."""
+        wait_until(f"nobody answers for {ip}", lambda: not self.nodes_answering(ip))
+
+    def curl(self, ip: str, *, port: int = 80) -> Any:
+        """Return what the pod behind an address says of itself and of its client."""
+        host = f"[{ip}]" if ":" in ip else ip
+        url = f"http://{host}:{port}/"
+        done = self.lab.exec("client", ["curl", "-sS", "--max-time", "5", url])
+        assert done.returncode == 0, f"curl {url}: {done.stderr}"
+        return json.loads(done.stdout)
+
+    def statuses(self, service: str) -> list[dict[str, Any]]:
+        """Return the `status` of each ServiceL2Status of a Service."""
+        found = self.get(
+            "servicel2statuses",
+            "-n=metallb-system",
+            "-l",
+            f"metallb.io/service-name={service},metallb.io/service-namespace=default",
+        )
+        return [item.get("status", {}) for item in found["items"]]
+
+    def wait_status(self, service: str, node: str) -> dict[str, Any]:
+        """Wait until exactly one ServiceL2Status names the node, and return it."""
+
+        def check() -> Any:
+            found = self.statuses(service)
+            return found if [one.get("node") for one in found] == [node] else None
+
+        [status] = wait_until(f"one ServiceL2Status of {service} names {node}", check)
+        assert isinstance(status, dict)
+        return status
+
+    def metrics(self, node: str) -> str:
+        """Return what a speaker exposes."""
+        done = self.lab.exec(node, ["curl", "-sS", "http://127.0.0.1:9120/metrics"])
+        assert done.returncode == 0, done.stderr
+        return done.stdout

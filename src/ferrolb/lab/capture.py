@@ -1,13 +1,10 @@
-"""Packet sockets of an onlooker, in any network namespace, with the kernel's receive times."""
+"""Packet sockets of an onlooker, with the kernel's receive times."""
 
 import ctypes
-import os
 import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 _SOL_PACKET: Final = 263
@@ -16,7 +13,6 @@ _PACKET_IGNORE_OUTGOING: Final = 23
 _SO_ATTACH_FILTER: Final = 26
 _SO_TIMESTAMPNS: Final = 35
 _ETH_P_ALL: Final = 3
-_CLONE_NEWNET: Final = 0x40000000
 _RECEIVE_BUFFER_BYTES: Final = 4 << 20
 """The most that an unprivileged process gets by default, 20,000 small frames or so."""
 
@@ -37,31 +33,6 @@ _ARP_AND_ND: Final = (
     (0x06, 0, 0, 0),
 )
 """Classic BPF: every ARP frame; of IPv6 neighbour solicitations and advertisements."""
-
-
-@contextmanager
-def in_namespace(path: Path | None) -> Iterator[None]:
-    """Let this thread's new sockets belong to the network namespace behind `path`, if given.
-
-    Raises:
-        OSError: there is no such namespace, or entering it is not allowed.
-    """
-    if path is None:
-        yield
-        return
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        other = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _set_namespace(other)
-        finally:
-            os.close(other)
-        try:
-            yield
-        finally:
-            _set_namespace(own)
-    finally:
-        os.close(own)
 
 
 def open_capture(
@@ -115,10 +86,3 @@ def _attach(target: socket.socket, program: Sequence[tuple[int, int, int, int]])
     buffer = ctypes.create_string_buffer(code)
     fprog = struct.pack("HL", len(program), ctypes.addressof(buffer))
     target.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
-
-
-def _set_namespace(descriptor: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, _CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, f"cannot enter the network namespace: {os.strerror(number)}")

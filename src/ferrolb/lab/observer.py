@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
-from ferrolb.lab.capture import dropped, in_namespace, open_capture, received
+from ferrolb.lab.capture import dropped, open_capture, received
 from ferrolb.lab.frames import read_frame
+from ferrolb.lab.namespaces import inside
 from ferrolb.lab.sightings import SightingLog
 from ferrolb.model import NodeName
 
@@ -19,9 +19,7 @@ _BATCH: Final = 256
 class Observer:
     """Writes into a log what each node says about service addresses."""
 
-    def __init__(
-        self, ports: Mapping[str, NodeName], log: SightingLog, *, namespace: Path | None
-    ) -> None:
+    def __init__(self, ports: Mapping[str, NodeName], log: SightingLog, *, namespace: str) -> None:
         self._ports = dict(ports)
         self._log = log
         self._namespace = namespace
@@ -46,12 +44,10 @@ class Observer:
             OSError: a port is missing, or packet sockets are not allowed.
         """
         loop = asyncio.get_running_loop()
-        with in_namespace(self._namespace):
-            for port, node in self._ports.items():
-                if node not in self._sockets.values():
-                    opened = open_capture(port)
-                    self._sockets[opened] = node
-                    loop.add_reader(opened, self._read, opened)
+        if not self._sockets:
+            self._sockets = inside(self._namespace, self._open)
+        for opened in self._sockets:
+            loop.add_reader(opened, self._read, opened)
 
     def stop(self) -> None:
         """Watch nothing, and cost nothing; what was seen is kept."""
@@ -66,6 +62,9 @@ class Observer:
         """Read what waits, so that the log is complete up to now."""
         for one in self._sockets:
             self._read(one)
+
+    def _open(self) -> dict[socket.socket, NodeName]:
+        return {open_capture(port): node for port, node in self._ports.items()}
 
     def _read(self, source: socket.socket) -> None:
         node = self._sockets[source]

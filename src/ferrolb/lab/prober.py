@@ -6,11 +6,11 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ferrolb.lab.capture import in_namespace, open_capture, received
+from ferrolb.lab.capture import open_capture, received
 from ferrolb.lab.frames import question, read_frame
+from ferrolb.lab.namespaces import inside
 from ferrolb.lab.probing import Span, Timeline
 from ferrolb.model import IPAddress, MacAddress, NodeName
 
@@ -48,7 +48,7 @@ class Prober:
         asker: Asker,
         nodes: Mapping[MacAddress, NodeName],
         *,
-        namespace: Path | None,
+        namespace: str,
     ) -> None:
         self._interface = interface
         self._asker = asker
@@ -110,8 +110,7 @@ class Prober:
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        with in_namespace(self._namespace):
-            self._socket = open_capture(self._interface)
+        self._socket = inside(self._namespace, lambda: open_capture(self._interface))
         loop.add_reader(self._socket, self._read)
         self._timer = loop.call_later(self._pause(), self._ask)
 

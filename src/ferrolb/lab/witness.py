@@ -28,7 +28,6 @@ WITNESS_SOCKET: Final = "witness"
 """Name of its socket in the lab's folder."""
 
 _SETTINGS: Final = "witness.json"
-_NAMESPACES: Final = "/run/netns"
 _PROBER_NUMBER: Final = 250
 """Last byte of the prober's addresses; nodes end far below."""
 _ANSWER_S: Final = 30.0
@@ -37,8 +36,8 @@ _ANSWER_S: Final = 30.0
 def witness_argv(folder: Path, topology: Topology) -> list[str]:
     """Write the settings into the lab's folder and return the command that starts the witness."""
     settings: JsonObject = {
-        "switch": f"{_NAMESPACES}/{SWITCH}",
-        "client": f"{_NAMESPACES}/{CLIENT}",
+        "switch": SWITCH,
+        "client": CLIENT,
         "interface": INTERFACE,
         "ports": {node.port: node.name for node in topology.nodes},
         "macs": {node.mac: node.name for node in topology.nodes},
@@ -132,9 +131,9 @@ class _Process:
             ipv4=IPv4Address(str(settings["ipv4"])),
             ipv6=IPv6Address(str(settings["ipv6"])),
         )
-        switch, client = (_path(settings[name]) for name in ("switch", "client"))
+        switch, client, interface = (str(settings[k]) for k in ("switch", "client", "interface"))
         self.observer = Observer(ports, self._log, namespace=switch)
-        self.prober = Prober(str(settings["interface"]), asker, macs, namespace=client)
+        self.prober = Prober(interface, asker, macs, namespace=client)
 
     def commands(self) -> dict[str, Command]:
         return {
@@ -206,10 +205,6 @@ def _texts(value: Json) -> dict[str, str]:
 
 def _mac(text: str) -> MacAddress:
     return MacAddress(bytes.fromhex(text.replace(":", "")))
-
-
-def _path(value: Json) -> Path | None:
-    return Path(str(value)) if value else None
 
 
 def _address(value: Json) -> IPAddress:

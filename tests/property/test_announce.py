@@ -9,7 +9,15 @@ from tests.announcing import ad, make_node, match
 from tests.announcing import make_view as view
 from tests.builders import make_service
 
-from ferrolb.announce import Announce, View, Withhold, decide, explain_unannounced
+from ferrolb.announce import (
+    Announce,
+    NodeVerdicts,
+    View,
+    Withhold,
+    WithholdReason,
+    decide,
+    explain_unannounced,
+)
 from ferrolb.model import EXCLUDE_LABEL, Endpoints, NodeName, Service
 
 NAMES = tuple(NodeName(f"node-{letter}") for letter in "abcde")
@@ -131,7 +139,15 @@ def test_every_node_comes_to_the_same_verdict_on_every_node(cluster):
     decisions = cluster.decisions()
     verdicts = {decision.verdict for decision in decisions.values()}
     assert len(verdicts) == min(1, len(decisions))
+    is_shared = any(
+        isinstance(one, Withhold) and one.reason is WithholdReason.SHARED_IP_WITH_SERVICE_SELECTOR
+        for one in decisions.values()
+    )
     for verdict in verdicts:
+        assert sorted(verdict.order) == [node for node in cluster.speakers if cluster.may(node)]
+        if is_shared:
+            assert verdict == NodeVerdicts()
+            continue
         excluded = [one.node for one in verdict.excluded]
         assert excluded == sorted(excluded)
         assert sorted([*verdict.order, *excluded]) == list(cluster.speakers)

@@ -86,10 +86,11 @@ def decide(
         return Withhold(reason=WithholdReason.NOT_OWNER, verdict=NodeVerdicts((), verdicts))
     advertisements = view.advertisements_of(pool, service.labels)
     standing = view.standing(advertisements)
+    if standing.has_selectors and is_shared(service):
+        return Withhold(reason=WithholdReason.SHARED_IP_WITH_SERVICE_SELECTOR)
     verdict = _elect(service, addresses[0], endpoints, standing)
-    reason = _refusal(service, standing, verdict, node)
-    if reason is not None:
-        return Withhold(reason=reason, verdict=verdict)
+    if verdict.leader != node:
+        return Withhold(reason=_lost(node, standing), verdict=verdict)
     return Announce(
         addresses=addresses,
         pool=pool,
@@ -132,16 +133,10 @@ def _unfit(service: Service, view: "View") -> WithholdReason | None:
     return None
 
 
-def _refusal(
-    service: Service, standing: "Standing", verdict: NodeVerdicts, node: NodeName
-) -> WithholdReason | None:
-    if standing.has_selectors and is_shared(service):
-        return WithholdReason.SHARED_IP_WITH_SERVICE_SELECTOR
-    if node not in standing.listed:
-        return WithholdReason.NO_MATCHING_ADVERTISEMENT
-    if verdict.leader != node:
+def _lost(node: NodeName, standing: "Standing") -> WithholdReason:
+    if node in standing.listed:
         return WithholdReason.NOT_OWNER
-    return None
+    return WithholdReason.NO_MATCHING_ADVERTISEMENT
 
 
 def _elect(

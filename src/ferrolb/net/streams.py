@@ -45,10 +45,13 @@ class StreamInputs(Protocol):
 class Streams:
     """All connections of one member. TCP_NODELAY is on: asyncio sets it on every one."""
 
-    def __init__(self, inputs: StreamInputs, *, local: SocketAddress) -> None:
+    def __init__(
+        self, inputs: StreamInputs, *, local: SocketAddress, linger_s: float = LINGER_S
+    ) -> None:
         """Make it; connections are opened from the address `local`, any port."""
         self._inputs = inputs
         self._local = local
+        self._linger_s = linger_s
         self._server: asyncio.Server | None = None
         self._connecting: dict[StreamId, asyncio.Task[None]] = {}
         self._open: dict[StreamId, asyncio.Transport] = {}
@@ -150,7 +153,7 @@ class Streams:
         if len(self._lingering) >= LINGERING_MAX:
             next(iter(self._lingering)).abort()
         loop = asyncio.get_running_loop()
-        self._lingering[transport] = loop.call_later(LINGER_S, transport.abort)
+        self._lingering[transport] = loop.call_later(self._linger_s, transport.abort)
         transport.close()
 
 

@@ -151,7 +151,9 @@ class Streams:
         if transport.is_closing():
             return
         if len(self._lingering) >= LINGERING_MAX:
-            next(iter(self._lingering)).abort()
+            oldest = next(iter(self._lingering))
+            self._lingering.pop(oldest).cancel()
+            oldest.abort()
         loop = asyncio.get_running_loop()
         self._lingering[transport] = loop.call_later(self._linger_s, transport.abort)
         transport.close()

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address
 
 import pytest
+from tests.gossip_network import AesGcm
 
 from ferrolb.gossip import LAN, WAN, SocketAddress, derive_key
 from ferrolb.gossip.framing import OpenedDatagram, compound, compressed, frame, with_checksum
@@ -26,7 +27,6 @@ from ferrolb.gossip.parser import StreamParser
 from ferrolb.gossip.suspicion import confirmations_expected, min_timeout_s, timeout_s
 from ferrolb.model import NodeName
 from ferrolb.wire import Reader
-from tests.gossip_network import AesGcm
 
 NODE_A, NODE_B = NodeName("node-a"), NodeName("node-b")
 ADDRESS_A = SocketAddress(IPv4Address("10.0.0.1"), 7946)

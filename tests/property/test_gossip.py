@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.gossip_network import GossipNetwork, address_of, keyring_of
 
 from ferrolb.gossip import (
     JoinFailed,
@@ -38,7 +39,6 @@ from ferrolb.gossip.messages import (
 from ferrolb.gossip.parser import StreamParser
 from ferrolb.model import NodeName
 from ferrolb.wire import Reader, WireError
-from tests.gossip_network import GossipNetwork, address_of, keyring_of
 
 KEY = derive_key(b"a secret of a cluster")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ferrolb.cli.lab_measure import command as measure
 from ferrolb.cli.output import OUTPUT, print_object
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def command() -> None:
     Each is a network namespace; real frames go through real interfaces. One supervisor owns all of
     it, and everything ends with it. Works as root, and without where user namespaces are allowed.
     """
+
+
+command.add_command(measure)
 
 
 @command.command(

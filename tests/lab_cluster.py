@@ -1,9 +1,10 @@
 """A lab as its users see it: kubectl from outside, arping and curl from the client."""
 
 import json
-import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from tests.cluster import Kubectl, wait_until
@@ -13,7 +14,7 @@ from ferrolb.lab import Lab
 FAILOVER_S: Final = 10.0
 """Bound of design.md with three nodes: a crash is detected by gossip alone."""
 
-_REPLY: Final = re.compile(r"reply from \S+ \[([0-9A-Fa-f:]{17})\]")
+_ASK: Final = Path(__file__).with_name("lab_ask.py")
 
 
 @dataclass(kw_only=True)
@@ -23,16 +24,14 @@ class LabCluster(Kubectl):
     lab: Lab
 
     def nodes_answering(self, ip: str) -> set[str]:
-        """Return the nodes that answer one broadcast ARP request, or neighbor solicitation."""
+        """Return the nodes that answer one ARP request, or neighbor solicitation.
+
+        One that is no node's is named by its MAC address.
+        """
         by_mac = {node.mac: node.name for node in self.lab.status().nodes}
-        if ":" in ip:
-            self.lab.exec("client", ["ip", "-6", "neigh", "flush", "dev", "eth0"])
-            self.lab.exec("client", ["ping", "-6", "-c1", "-W1", ip])
-            shown = self.lab.exec("client", ["ip", "-j", "-6", "neigh", "show", ip]).stdout
-            entries = [e for e in json.loads(shown or "[]") if "lladdr" in e]
-            return {by_mac.get(entry["lladdr"], entry["lladdr"]) for entry in entries}
-        printed = self.lab.exec("client", ["arping", "-c1", "-w1", "-b", "-I", "eth0", ip]).stdout
-        return {by_mac.get(mac.lower(), mac.lower()) for mac in _REPLY.findall(printed)}
+        done = self.lab.exec("client", [sys.executable, str(_ASK), ip])
+        assert done.returncode == 0, done.stderr
+        return {by_mac.get(mac, mac) for mac in json.loads(done.stdout)}
 
     def wait_owner(self, ip: str, *, among: Iterable[str] = ("n1", "n2", "n3")) -> str:
         """Wait until exactly one node answers, and return it."""

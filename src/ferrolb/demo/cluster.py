@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+
+from ferrolb.lab import Lab, LabError, LabOptions
 
 START_DEADLINE_S: Final = 20.0
 """Seconds for the API server to answer; it takes under two on an idle machine."""
@@ -24,12 +26,14 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A running API server and controller."""
+    """A running API server and controller, and a lab of nodes where the machine allows one."""
 
     folder: Path
     """Kubeconfig and logs; gone with the cluster."""
     kubeconfig: Path
     programs: tuple["Program", ...]
+    """What was started beside the lab."""
+    lab: Lab | None = None
 
     def kubectl(self, *arguments: str) -> str:
         """Run `kubectl` and return what it prints.
@@ -58,6 +62,8 @@ class Cluster:
 
     def check(self) -> None:
         """Raise DemoError with the end of its log if a program has ended."""
+        if self.lab is not None and not self.lab.is_up():
+            raise DemoError("the network lab has ended early")
         for program in self.programs:
             if program.process.poll() is not None:
                 raise DemoError(f"{program.name} ended early:\n{program.log_tail()}")
@@ -78,10 +84,23 @@ class Program:
 
 
 @contextmanager
+def running_lab(folder: Path, *, progress: Callable[[str], None]) -> Iterator[Cluster]:
+    """Start a network lab with API server, controller and a speaker a node; stop all at the end."""
+    _need_kubectl()
+    try:
+        lab = Lab.up(LabOptions(name=f"demo-{os.getpid()}"), progress=progress)
+    except LabError as error:
+        raise DemoError(f"the network lab did not start: {error}") from error
+    try:
+        yield Cluster(folder=folder, kubeconfig=lab.kubeconfig, programs=(), lab=lab)
+    finally:
+        lab.down()
+
+
+@contextmanager
 def running_cluster(folder: Path) -> Iterator[Cluster]:
     """Start API server and controller in `folder`; stop both at the end."""
-    if shutil.which("kubectl") is None:
-        raise DemoError("kubectl is not on the PATH: run `make setup`, which installs one")
+    _need_kubectl()
     kubeconfig = folder / "kubeconfig"
     programs: list[Program] = []
     try:
@@ -96,6 +115,11 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     finally:
         for program in reversed(programs):
             _stop(program.process)
+
+
+def _need_kubectl() -> None:
+    if shutil.which("kubectl") is None:
+        raise DemoError("kubectl is not on the PATH: run `make setup`, which installs one")
 
 
 def _start(name: str, options: Sequence[str], log: IO[bytes]) -> Program:

@@ -19,6 +19,10 @@ class Step:
     """(Service that must stay pending, message of its AllocationFailed event)."""
     describe: str = ""
     """A Service to show with `kubectl describe`."""
+    needs_lab: bool = False
+    """Shown only where there are nodes."""
+    without_lab: str = ""
+    """A further manifest where there are none: what the lab's pods would have made."""
 
 
 STEPS: Final[tuple[Step, ...]] = (
@@ -26,6 +30,18 @@ STEPS: Final[tuple[Step, ...]] = (
         title="The administrator's address pools",
         manifest="00-pools.yaml",
         says="Two pools. `on-request` is given out only to those who ask for it.",
+    ),
+    Step(
+        title="The pods, on three nodes",
+        manifest="05-pods.yaml",
+        says="Nodes, switch, router and client are network namespaces of this machine.",
+        needs_lab=True,
+    ),
+    Step(
+        title="How the addresses are announced",
+        manifest="06-advertisement.yaml",
+        says="On layer 2: one node answers ARP and Neighbor Discovery for each address.",
+        needs_lab=True,
     ),
     Step(
         title="33.9.1 A specific address",
@@ -51,6 +67,7 @@ STEPS: Final[tuple[Step, ...]] = (
         manifest="20-named-pool.yaml",
         says="The annotation names the pool; its first free address is given.",
         addresses=(("named-pool", "192.168.100.5"),),
+        without_lab="22-endpoints.yaml",
     ),
     Step(
         title="33.9.2 A pool that does not exist",

@@ -4,18 +4,18 @@ import importlib.resources
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from ferrolb.demo.cluster import Cluster, DemoError, running_cluster
+from ferrolb.demo.cluster import Cluster, DemoError, running_cluster, running_lab
 from ferrolb.demo.steps import FINAL_DESCRIBE, STEPS, Step
+from ferrolb.demo.traffic import Say, await_owner, describe, show_traffic
+from ferrolb.lab import check_machine
 
 _STEP_DEADLINE_S: Final = 10.0
 """Seconds until a step must show its result; it takes a few hundredths of one."""
 _POLL_S: Final = 0.05
-
-Say = Callable[[str], None]
 
 
 def run_demo(*, keep: bool, say: Say) -> None:
@@ -29,23 +29,35 @@ def run_demo(*, keep: bool, say: Say) -> None:
         DemoError: a program did not start, or a Service did not get what it must.
     """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ferrolb-") as name, running_cluster(Path(name)) as up:
-        say(f"API server and controller are up ({time.monotonic() - began:.1f} s).\n")
-        for number, step in enumerate(STEPS, start=1):
+    with tempfile.TemporaryDirectory(prefix="ferrolb-") as name, _running(Path(name), say) as up:
+        say(f"The cluster is up ({time.monotonic() - began:.1f} s).\n")
+        steps = [step for step in STEPS if up.lab is not None or not step.needs_lab]
+        for number, step in enumerate(steps, start=1):
             _show(up, step, heading=f"{number}. {step.title}", say=say)
         _show_all(up, say)
         say(f"\nEvery Service got what it must, in {time.monotonic() - began:.1f} s.\n")
+        if up.lab is not None:
+            show_traffic(up, up.lab, say)
         if keep:
             _stay(up, say)
 
 
+def _running(folder: Path, say: Say) -> AbstractContextManager[Cluster]:
+    """Return a lab if the machine can run one; else say why not, and the API part alone."""
+    problems = check_machine()
+    if not problems:
+        return running_lab(folder, progress=lambda line: say(f"{line}\n"))
+    say("This machine cannot run the network lab, so what follows is the API part alone:\n")
+    for problem in problems:
+        say(f"  {problem.text}\n    {problem.advice}\n")
+    return running_cluster(folder)
+
+
 def _show(up: Cluster, step: Step, *, heading: str, say: Say) -> None:
     say(f"\n== {heading}\n{step.says}\n\n")
-    with importlib.resources.as_file(
-        importlib.resources.files("ferrolb.demo").joinpath("manifests", step.manifest)
-    ) as manifest:
-        say(f"$ kubectl apply -f {step.manifest}\n")
-        say(up.kubectl("apply", "-f", str(manifest)))
+    _apply(up, step.manifest, say)
+    if step.without_lab and up.lab is None:
+        _apply(up, step.without_lab, say)
     for service, address in step.addresses:
         _await_address(up, service, address)
     for service, message in step.refused:
@@ -55,20 +67,25 @@ def _show(up: Cluster, step: Step, *, heading: str, say: Say) -> None:
         say(f"\n$ kubectl get service {' '.join(names)}\n")
         say(up.kubectl("get", "service", *names))
     if step.describe:
-        _describe(up, step.describe, say)
+        describe(up, step.describe, say)
+
+
+def _apply(up: Cluster, manifest: str, say: Say) -> None:
+    with importlib.resources.as_file(
+        importlib.resources.files("ferrolb.demo").joinpath("manifests", manifest)
+    ) as path:
+        say(f"$ kubectl apply -f {manifest}\n")
+        say(up.kubectl("apply", "-f", str(path)))
 
 
 def _show_all(up: Cluster, say: Say) -> None:
     say("\n== 33.9.5 The result\n\n$ kubectl get svc -A\n")
     say(up.kubectl("get", "svc", "-A"))
-    _describe(up, FINAL_DESCRIBE, say)
+    if up.lab is not None:
+        await_owner(up, FINAL_DESCRIBE)
+    describe(up, FINAL_DESCRIBE, say)
     say("\n$ kubectl get ipaddresspools -n metallb-system\n")
     say(up.kubectl("get", "ipaddresspools", "-n", "metallb-system"))
-
-
-def _describe(up: Cluster, service: str, say: Say) -> None:
-    say(f"\n$ kubectl describe service {service}\n")
-    say(up.kubectl("describe", "service", service))
 
 
 def _await_address(up: Cluster, service: str, address: str) -> None:
@@ -102,7 +119,8 @@ def _stay(up: Cluster, say: Say) -> None:
         f"  export KUBECONFIG={up.kubeconfig}\n"
         "  kubectl get svc -A --watch\n"
         "  kubectl annotate svc any-address metallb.io/address-pool=on-request\n\n"
-        f"Logs are in {up.folder}. Press Ctrl-C to end it.\n"
+        f"{_lab_hint(up)}"
+        f"Logs are in {up.folder if up.lab is None else up.lab.folder}. Press Ctrl-C to end it.\n"
     )
     try:
         while True:
@@ -110,3 +128,13 @@ def _stay(up: Cluster, say: Say) -> None:
             time.sleep(1)
     except KeyboardInterrupt:
         say("\n")
+
+
+def _lab_hint(up: Cluster) -> str:
+    if up.lab is None:
+        return ""
+    name = up.lab.name
+    return (
+        f"  ferrolb lab exec --name {name} client -- curl http://172.31.249.7/\n"
+        f"  ferrolb lab fault --name {name} kill n1\n\n"
+    )

@@ -13,6 +13,7 @@ from ferrolb.lab.folders import default_root, lab_folder
 from ferrolb.lab.launch import run_supervisor
 from ferrolb.lab.machine import Problem, check_machine
 from ferrolb.lab.options import DEFAULT_NAME, DEFAULT_SERVICE_NETWORKS, MAX_NODES, LabOptions
+from ferrolb.lab.probing import Span, doubles, silences
 from ferrolb.lab.status import (
     Completed,
     FaultEffect,
@@ -22,6 +23,7 @@ from ferrolb.lab.status import (
     ProgramStatus,
     to_json,
 )
+from ferrolb.lab.witness import Witness
 
 __all__ = [
     "DEFAULT_NAME",
@@ -41,9 +43,13 @@ __all__ = [
     "ProgramStatus",
     "Progress",
     "RefusedError",
+    "Span",
+    "Witness",
     "check_machine",
     "default_root",
+    "doubles",
     "lab_folder",
     "run_supervisor",
+    "silences",
     "to_json",
 ]

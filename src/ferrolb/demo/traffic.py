@@ -1,0 +1,106 @@
+"""What a client on the segment sees: who answers, and what happens when that node dies."""
+
+import json
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from ferrolb.demo.cluster import Cluster, DemoError
+from ferrolb.lab import Lab, Witness, silences
+
+if TYPE_CHECKING:
+    from ferrolb.lab import Span
+    from ferrolb.model import IPAddress
+
+CLIENT: Final = "client"
+_REQUESTS: Final = (("named-pool", "192.168.100.5"), ("service-http", "172.31.249.7"))
+"""(Service, its address), as in the chapter."""
+
+_DEADLINE_S: Final = 10.0
+_FAILOVER_S: Final = 15.0
+"""Until another node answers; with three nodes ten are promised."""
+
+_LOOK_BACK_S: Final = 0.5
+"""The silence begins with the last answer before the fault."""
+
+_POLL_S: Final = 0.05
+
+Say = Callable[[str], None]
+
+
+def describe(up: Cluster, service: str, say: Say) -> None:
+    """Show a Service as a user looks at it."""
+    say(f"\n$ kubectl describe service {service}\n")
+    say(up.kubectl("describe", "service", service))
+
+
+def await_owner(up: Cluster, service: str) -> str:
+    """Wait until an event says which node announces the Service; return that node.
+
+    Raises:
+        DemoError: none did in time.
+    """
+    deadline = time.monotonic() + _DEADLINE_S
+    selector = f"involvedObject.name={service},reason=nodeAssigned"
+    while time.monotonic() < deadline:
+        listed = json.loads(up.kubectl("get", "events", "-o=json", f"--field-selector={selector}"))
+        if listed["items"]:
+            newest = max(listed["items"], key=lambda event: str(event["lastTimestamp"]))
+            return str(newest["message"]).split('"')[1]
+        time.sleep(_POLL_S)
+    raise DemoError(f"nobody announces service {service}")
+
+
+def show_traffic(up: Cluster, lab: Lab, say: Say) -> None:
+    """Reach the pods through the addresses, then let the node that announces one die."""
+    say("\n== Traffic, from a client on the segment\n\n")
+    for service, address in _REQUESTS:
+        owner = await_owner(up, service)
+        say(f"$ curl http://{address}/      # {service}, announced by {owner}\n")
+        say(f"{_curl(lab, address)}\n")
+    show_failover(up, lab, say)
+
+
+def _curl(lab: Lab, address: str) -> str:
+    done = lab.exec(CLIENT, ["curl", "-sS", "--max-time", "5", f"http://{address}/"])
+    if done.returncode:
+        raise DemoError(f"curl http://{address}/ failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def show_failover(up: Cluster, lab: Lab, say: Say) -> None:
+    """Kill the owner's speaker, cut its port, and say how long nobody answered.
+
+    Raises:
+        DemoError: no other node has taken over in time.
+    """
+    service, address = _REQUESTS[0]
+    ip, owner = ip_address(address), await_owner(up, service)
+    say(f"\n== {owner} dies: its speaker is killed, and its cable cut\n\n")
+    witness = Witness(lab.folder)
+    witness.probe([ip])
+    for fault in ("kill", "port-down"):
+        say(f"$ ferrolb lab fault {fault} {owner}\n")
+        effect = lab.fault(fault, owner)
+    successor, spans = _await_successor(witness, ip, owner, since=effect.at - _LOOK_BACK_S)
+    gap_s = max((end - begin for begin, end in silences(spans)), default=0.0)
+    say(f"\n{successor} answers for {address} now; nobody did for {gap_s:.2f} s.\n")
+    say(f"$ curl http://{address}/      # {service}, announced by {successor}\n")
+    say(f"{_curl(lab, address)}\n")
+    witness.probe([])
+    for fault in ("port-down", "kill"):
+        lab.heal(fault, owner)
+
+
+def _await_successor(
+    witness: Witness, ip: "IPAddress", owner: str, *, since: float
+) -> tuple[str, "tuple[Span, ...]"]:
+    deadline = time.monotonic() + _FAILOVER_S
+    while time.monotonic() < deadline:
+        spans = witness.timeline(since).get(ip, ())
+        others = {node for span in spans for node in span.nodes} - {owner}
+        if others:
+            return min(others), spans
+        time.sleep(_POLL_S)
+    raise DemoError(f"no other node has answered for {ip} within {_FAILOVER_S:.0f} s")

@@ -90,7 +90,7 @@ def advertisements(draw: st.DrawFn) -> Any:
 
 @st.composite
 def clusters(draw: st.DrawFn) -> Cluster:
-    specs = tuple(draw(st.lists(advertisements(), max_size=3)))
+    specs = tuple(draw(st.lists(advertisements(), min_size=1, max_size=3)))
     objects = [ad(f"ad{number}", **spec) for number, spec in enumerate(specs)]
     nodes = [
         make_node(
@@ -99,9 +99,9 @@ def clusters(draw: st.DrawFn) -> Cluster:
             excluded=draw(st.booleans()) and draw(st.booleans()),
             rack=draw(st.sampled_from(RACKS)),
         )
-        for name in draw(st.lists(st.sampled_from(NAMES), unique=True))
+        for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     ]
-    members = draw(st.none() | st.frozensets(st.sampled_from(NAMES), min_size=2))
+    members = draw(st.none() | st.none() | st.frozensets(st.sampled_from(NAMES), min_size=2))
     made = view(*objects, nodes=nodes, ignores=draw(st.booleans()))
     homes = draw(st.frozensets(st.sampled_from(NAMES)))
     service = make_service(

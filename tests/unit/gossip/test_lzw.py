@@ -38,7 +38,7 @@ def test_a_decoder_whose_table_is_full_goes_on():
     assert inflate(bits.to_bytes((at + 7) // 8, "little"), 5000) == b"A" * 5000
 
 
-@pytest.mark.parametrize("text", ["", "00", "0083", "000f04"])
+@pytest.mark.parametrize("text", ["", "00", "0083", "000f04", "000603"])
 def test_codes_that_mean_nothing_and_missing_ends_are_malformed(text):
     with pytest.raises(MalformedError) as caught:
         inflate(bytes.fromhex(text), 100)

@@ -11,6 +11,7 @@ from ferrolb.gossip import (
     JoinFailed,
     JoinFailure,
     JoinSucceeded,
+    LeaveDone,
     MemberJoined,
     MemberLeft,
     Membership,
@@ -545,3 +546,33 @@ def test_the_dead_are_gossiped_to_for_a_while_and_then_forgotten():
 def test_addresses_print_as_urls_have_them():
     assert str(STRANGER) == "192.0.2.9:4000"
     assert str(SocketAddress(IPv6Address("2001:db8::1"), 1)) == "[2001:db8::1]:1"
+
+
+def test_what_a_member_tells_of_itself():
+    assert Bench().machine.address == address_of(1)
+
+
+def test_leaving_before_the_start_is_done_at_once():
+    machine = Membership(
+        LAN, name=NodeName("n1"), address=address_of(1), keyring=None, random=Random(1)
+    )
+    machine.leave(now=5.0)
+    assert [type(event) for event in machine.on_deadline(now=5.0)] == [LeaveDone]
+    assert machine.next_deadline() is None
+
+
+def test_peers_that_wait_are_asked_when_others_have_failed():
+    bench = Bench()
+    bench.machine.join([address_of(n) for n in range(2, 36)], now=0.0)
+    first = bench.machine.streams_to_open()
+    assert len(first) == 32
+    bench.machine.on_stream_closed(first[0].stream, now=0.0)
+    (request,) = bench.machine.streams_to_open()
+    assert request.to == address_of(34)
+
+
+def test_a_frame_is_read_from_single_bytes():
+    sender, reader = keyring_of(KEY), StreamParser(keyring_of(KEY), accepts_plain=False)
+    data = frame(encode_stream_message(Ack(sequence=1)), compress=True, keyring=sender)
+    found = [reader.feed(data[at : at + 1]) for at in range(len(data))]
+    assert found == [None] * (len(data) - 1) + [Ack(sequence=1)]

@@ -16,10 +16,9 @@ from ferrolb.config import (
     parse_advertisements,
     pools_with_bgp,
 )
-from ferrolb.controller.pools import contents
 from ferrolb.controller.services import subject_of
 from ferrolb.controller.silence import Silences
-from ferrolb.kube import allocated_from, node_from, service_from
+from ferrolb.kube import allocated_from, contents, node_from, service_from
 from ferrolb.model import PoolName, PoolSet, ServiceKey
 
 if TYPE_CHECKING:

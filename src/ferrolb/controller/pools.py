@@ -7,8 +7,8 @@ from ferrolb.config import (
     PoolConfig,
     PoolObjects,
     parse_pools,
-    unreadable_object,
 )
+from ferrolb.kube import contents
 from ferrolb.model import Namespace
 from ferrolb.telemetry import get_logger
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ferrolb.controller.state import OwnState
     from ferrolb.controller.watches import Watches
     from ferrolb.converge import Engine
-    from ferrolb.kube import Cache, RawObject, RequeueAfter
-    from ferrolb.model import Json, PoolSet
+    from ferrolb.kube import RequeueAfter
+    from ferrolb.model import PoolSet
     from ferrolb.telemetry import ClientMetrics
 
 
@@ -99,16 +99,3 @@ class PoolReconciler:
             )
         if not errors:
             self._log.info("configuration loaded", _event="configLoaded")
-
-
-def contents(cache: "Cache[RawObject]") -> "list[Json]":
-    """Return every object; one that cannot be read stands as an object without anything valid."""
-    unreadable = [unreadable_object(key.namespace, key.name) for key in cache.unreadable]
-    return [
-        *(
-            obj.content
-            for key, obj in zip(cache.keys(), cache.values(), strict=True)
-            if key not in cache.unreadable
-        ),
-        *unreadable,
-    ]

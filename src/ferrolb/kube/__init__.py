@@ -29,6 +29,7 @@ from ferrolb.kube.configuration_state import (
     ConfigurationState,
     StateIdentity,
 )
+from ferrolb.kube.contents import contents
 from ferrolb.kube.convert import allocated_from, service_from
 from ferrolb.kube.endpoint_index import EndpointIndex, ServiceIndex
 from ferrolb.kube.errors import (
@@ -198,6 +199,7 @@ __all__ = [
     "allocated_from",
     "announced_service_from",
     "connect",
+    "contents",
     "decode_announced_service",
     "decode_endpoint_slice",
     "decode_l2_status",

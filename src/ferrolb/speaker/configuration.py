@@ -12,7 +12,7 @@ from ferrolb.config import (
     parse_advertisements,
     parse_pools,
 )
-from ferrolb.kube import node_from
+from ferrolb.kube import contents, node_from
 from ferrolb.model import PoolSet
 from ferrolb.telemetry import get_logger
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ferrolb.config import AdvertisementConfig, ConfigError
-    from ferrolb.kube import Cache, RawObject, RequeueAfter
-    from ferrolb.model import Json, Node, NodeName
+    from ferrolb.kube import RequeueAfter
+    from ferrolb.model import Node, NodeName
     from ferrolb.speaker.options import SpeakerOptions
     from ferrolb.speaker.state import OwnState
     from ferrolb.speaker.watches import Watches
@@ -67,12 +67,12 @@ class ConfigurationReconciler:
         """Put the objects that the caches hold in force; return what is wrong with them."""
         self._metrics.updates.inc()
         watches = self._watches
-        pool_objects, legacy_pools = _contents(watches.pools), _contents(watches.legacy_pools)
+        pool_objects, legacy_pools = contents(watches.pools), contents(watches.legacy_pools)
         pools = parse_pools(
             PoolObjects(
                 pools=pool_objects,
                 legacy_pools=legacy_pools,
-                communities=_contents(watches.communities),
+                communities=contents(watches.communities),
             ),
             accepted=self._accepted_pools,
         )
@@ -83,7 +83,7 @@ class ConfigurationReconciler:
         nodes = self._nodes()
         advertisements = parse_advertisements(
             AdvertisementObjects(
-                l2_advertisements=_contents(watches.l2_advertisements),
+                l2_advertisements=contents(watches.l2_advertisements),
                 pools=pool_objects,
                 legacy_pools=legacy_pools,
                 nodes=nodes,
@@ -150,18 +150,3 @@ class ConfigurationReconciler:
             )
         if not messages:
             self._log.info("configuration loaded", _event="configLoaded")
-
-
-def _contents(cache: "Cache[RawObject]") -> "list[Json]":
-    """Return every object; one that cannot be read stands as an object without anything valid."""
-    unreadable: list[Json] = [
-        {"metadata": {"namespace": key.namespace, "name": key.name}} for key in cache.unreadable
-    ]
-    return [
-        *(
-            obj.content
-            for key, obj in zip(cache.keys(), cache.values(), strict=True)
-            if key not in cache.unreadable
-        ),
-        *unreadable,
-    ]

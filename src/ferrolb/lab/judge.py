@@ -1,0 +1,81 @@
+"""A lab run under judgement: remembers what was done, asks the witness, judges the invariants."""
+
+import time
+from collections.abc import Iterable
+
+from ferrolb.lab.client import Lab
+from ferrolb.lab.invariants import (
+    ALL,
+    Bounds,
+    Eligibility,
+    Evidence,
+    FaultPeriod,
+    Violation,
+    violations,
+)
+from ferrolb.lab.status import FaultEffect
+from ferrolb.lab.witness import Witness
+from ferrolb.model import IPAddress, NodeName
+
+
+class Judge:
+    """Made when a run begins; faults and who is eligible go through it, so that it knows them."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._nodes = frozenset(NodeName(node.name) for node in lab.status().nodes)
+        self.witness = Witness(lab.folder)
+        self.start = time.monotonic()
+        self._eligible: dict[IPAddress, list[Eligibility]] = {}
+        self._faults: list[FaultPeriod] = []
+
+    def expect(self, ip: IPAddress, nodes: Iterable[str] | None = None) -> None:
+        """From now on these nodes may announce the address, None: all; it is asked for as well.
+
+        An address of which nothing was said may be announced by nobody.
+        """
+        names = self._nodes if nodes is None else frozenset(NodeName(node) for node in nodes)
+        history = self._eligible.setdefault(ip, [])
+        history.append(Eligibility(since=time.monotonic(), nodes=names))
+        if len(history) == 1:
+            self.witness.probe(self._eligible)
+
+    def fault(self, kind: str, target: str) -> FaultEffect:
+        """Make a fault in the lab."""
+        start = time.monotonic()
+        effect = self._lab.fault(kind, target)
+        self._faults.append(FaultPeriod(kind=kind, node=_node(target), start=start))
+        return effect
+
+    def heal(self, kind: str, target: str) -> FaultEffect:
+        """Undo a fault."""
+        effect = self._lab.heal(kind, target)
+        node, now = _node(target), time.monotonic()
+        self._faults = [
+            FaultPeriod(kind=kind, node=node, start=one.start, end=now)
+            if (one.kind, one.node, one.end) == (kind, node, None)
+            else one
+            for one in self._faults
+        ]
+        return effect
+
+    def verdict(self, bounds: Bounds | None = None) -> list[Violation]:
+        """Return every breach of L1, L2, L3 and K1 so far.
+
+        Raises:
+            LabError: the witness has missed frames, so that nothing can be said.
+        """
+        spans = self.witness.timeline(self.start)
+        evidence = Evidence(
+            start=self.start,
+            end=time.monotonic(),
+            sightings=sorted(self.witness.claims(self.start), key=lambda one: one.t),
+            spans={ip: spans.get(ip, ()) for ip in self._eligible},
+            eligible=self._eligible,
+            faults=self._faults,
+        )
+        return violations(evidence, bounds or Bounds.of(len(self._nodes)))
+
+
+def _node(target: str) -> NodeName:
+    return ALL if target == ALL else NodeName(target.removeprefix("speaker-"))

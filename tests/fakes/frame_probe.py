@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 import time
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from ferrolb.net import FrameKind, PacketSocket
@@ -116,7 +117,7 @@ def filtered(kind, inside, outside, *frames):
 
 
 if __name__ == "__main__":
-    commands = {
+    commands: dict[str, Callable[..., object]] = {
         "ask": ask,
         "flood": flood,
         "latency": latency,

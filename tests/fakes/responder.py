@@ -23,7 +23,7 @@ class Counts:
     """An observer that counts."""
 
     def __init__(self):
-        self.counts = Counter()
+        self.counts: Counter[str] = Counter()
 
     def request_received(self, ip):
         self.counts["requests"] += 1

@@ -4,6 +4,7 @@ import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.netns import World, new_world
 
@@ -18,12 +19,15 @@ class Responder:
     def __init__(self, world: World, *argv: str, under: tuple[str, ...] = ()):
         script = str(HERE / "responder.py")
         self.program = world.start(*under, sys.executable, script, *argv, at="node")
-        self.seen: list[dict] = []
+        assert self.program.stdin
+        assert self.program.stdout
+        self.stdin, self.stdout = self.program.stdin, self.program.stdout
+        self.seen: list[dict[str, Any]] = []
 
-    def read(self, event: str) -> dict:
+    def read(self, event: str) -> dict[str, Any]:
         """Read on until that event."""
         while True:
-            line = self.program.stdout.readline()
+            line = self.stdout.readline()
             assert line, f"the responder ended before {event!r}: {self.seen}"
             if not line.startswith("{"):
                 continue  # a line of the log
@@ -31,22 +35,22 @@ class Responder:
             if self.seen[-1]["event"] == event:
                 return self.seen[-1]
 
-    def tell(self, line: str, event: str) -> dict:
+    def tell(self, line: str, event: str) -> dict[str, Any]:
         """Send a command and read its answer."""
-        self.program.stdin.write(line + "\n")
-        self.program.stdin.flush()
+        self.stdin.write(line + "\n")
+        self.stdin.flush()
         return self.read(event)
 
     def hold(self, *ips: str) -> None:
         assert self.tell("hold " + " ".join(ips), "held")["count"] == len(ips)
 
-    def counts(self) -> dict:
+    def counts(self) -> dict[str, Any]:
         return self.tell("counts", "counts")
 
-    def health(self) -> dict:
+    def health(self) -> dict[str, Any]:
         return self.tell("health", "health")
 
-    def until(self, event: str, is_wanted) -> dict:
+    def until(self, event: str, is_wanted) -> dict[str, Any]:
         """Read events of one kind until one fits."""
         while not is_wanted(found := self.read(event)):
             pass
@@ -128,15 +132,18 @@ class Segment:
             )
         )
 
-    def resolve(self, ip: str, interface: str = "eth0") -> dict:
+    def resolve(self, ip: str, interface: str = "eth0") -> dict[str, Any]:
         """Let the client's kernel resolve an address; nobody answers the echo itself."""
         ping = f"ping -c1 -W1 -I {interface} {ip} >/dev/null || true"
         self.world.run("sh", "-c", ping, at="client")
         return self.neighbour(ip, interface)
 
-    def neighbour(self, ip: str, interface: str = "eth0") -> dict:
+    def neighbour(self, ip: str, interface: str = "eth0") -> dict[str, Any]:
         """What the client's kernel knows of an address."""
-        for entry in json.loads(self.client(f"ip -json neigh show dev {interface}")):
+        entries: list[dict[str, Any]] = json.loads(
+            self.client(f"ip -json neigh show dev {interface}")
+        )
+        for entry in entries:
             if entry["dst"] == ip:
                 return entry
         return {}

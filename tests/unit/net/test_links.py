@@ -2,18 +2,19 @@
 
 import re
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 import pytest
 
 from ferrolb.l2 import Interface
+from ferrolb.model import MacAddress
 from ferrolb.net import Link, interface_names, interfaces_for
 from ferrolb.net.links import LinkTable
 from ferrolb.net.netlink import AddressMessage, LinkMessage
 
-MAC = b"\2\0\0\0\0\2"
+MAC = MacAddress(b"\2\0\0\0\0\2")
 UP = 0x1 | 0x2 | 0x40 | 0x10000
-FE80 = ip_address("fe80::2")
+FE80 = IPv6Address("fe80::2")
 ETH0 = LinkMessage(index=3, name="eth0", mac=MAC, flags=UP)
 LINK = Link(
     index=3, name="eth0", mac=MAC, is_up=True, has_carrier=True, is_broadcast=True, link_local=FE80

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferrolb.model import MacAddress
 from ferrolb.net import NetlinkError
 from ferrolb.net.netlink import (
     AddressMessage,
@@ -42,15 +43,26 @@ NAME, MAC = attribute(3, b"eth0\0"), attribute(1, b"\2\0\0\0\0\2")
 LINK_LOCAL = ip_address("fe80::2")
 
 
+def one_link(raw) -> LinkMessage:
+    (found,) = decode_messages(raw)
+    assert isinstance(found, LinkMessage)
+    return found
+
+
 def test_link():
     (found,) = decode_messages(link(NAME, MAC, attribute(10, struct.pack("=I", 9))))
     assert found == LinkMessage(
-        index=3, flags=0x11043, name="eth0", mac=b"\2\0\0\0\0\2", master=9, is_gone=False
+        index=3,
+        flags=0x11043,
+        name="eth0",
+        mac=MacAddress(b"\2\0\0\0\0\2"),
+        master=9,
+        is_gone=False,
     )
 
 
 def test_link_gone():
-    (found,) = decode_messages(link(NAME, kind=MessageType.DEL_LINK))
+    found = one_link(link(NAME, kind=MessageType.DEL_LINK))
     assert (found.index, found.is_gone) == (3, True)
 
 
@@ -66,7 +78,7 @@ def test_address_flags_of_the_attribute_win_over_the_header():
 def test_on_a_point_to_point_link_the_local_address_counts():
     local, peer = ip_address("10.0.0.1"), ip_address("10.0.0.2")
     raw = address(attribute(1, peer.packed), attribute(2, local.packed), family=2)
-    assert [found.address for found in decode_messages(raw)] == [local]
+    assert decode_messages(raw) == [AddressMessage(index=3, address=local, flags=0x80)]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +98,8 @@ def test_several_messages_in_one_datagram():
         + address(attribute(1, LINK_LOCAL.packed), kind=MessageType.DEL_ADDRESS)
     )
     first, second = decode_messages(raw)
+    assert isinstance(first, LinkMessage)
+    assert isinstance(second, AddressMessage)
     assert first.name == "eth0"
     assert second.is_gone
 
@@ -123,7 +137,7 @@ def test_wrong_lengths_are_refused(raw):
 
 
 def test_name_is_bounded_and_ends_at_zero():
-    (found,) = decode_messages(link(attribute(3, b"n" * 40)))
+    found = one_link(link(attribute(3, b"n" * 40)))
     assert found.name == "n" * 15
 
 

@@ -35,11 +35,10 @@ def command(what: str, nodes: int | None, samples: int | None, fault: str, outpu
     Answers are timed with client and speaker on one CPU, beside the answers of the kernel to the
     same client; the client's own work is in both. Failovers are timed on the wire.
     """
-    from ferrolb.lab import LabError
-    from ferrolb.lab.measure import Measured, measure
+    from ferrolb.lab import LabError, Measured, run_measurement
 
     try:
-        found = measure(Measured(what), nodes=nodes or 0, samples=samples or 0, fault=fault)
+        found = run_measurement(Measured(what), nodes=nodes or 0, samples=samples or 0, fault=fault)
     except LabError as error:
         raise click.ClickException(str(error)) from error
     if output != "text":

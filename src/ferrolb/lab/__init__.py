@@ -10,10 +10,15 @@ from ferrolb.lab.client import Lab, Progress
 from ferrolb.lab.errors import LabError, NoLabError, RefusedError
 from ferrolb.lab.fault_kinds import FAULT_KINDS
 from ferrolb.lab.folders import default_root, lab_folder
+from ferrolb.lab.frames import Kind
+from ferrolb.lab.invariants import Bounds, Invariant, Violation
+from ferrolb.lab.judge import Judge
 from ferrolb.lab.launch import run_supervisor
 from ferrolb.lab.machine import Problem, check_machine
+from ferrolb.lab.measure import Measured, Stage, run_measurement, summary
 from ferrolb.lab.options import DEFAULT_NAME, DEFAULT_SERVICE_NETWORKS, MAX_NODES, LabOptions
 from ferrolb.lab.probing import Span, doubles, silences
+from ferrolb.lab.sightings import Sighting
 from ferrolb.lab.status import (
     Completed,
     FaultEffect,
@@ -30,12 +35,17 @@ __all__ = [
     "DEFAULT_SERVICE_NETWORKS",
     "FAULT_KINDS",
     "MAX_NODES",
+    "Bounds",
     "Completed",
     "FaultEffect",
+    "Invariant",
+    "Judge",
+    "Kind",
     "Lab",
     "LabError",
     "LabOptions",
     "LabStatus",
+    "Measured",
     "NoLabError",
     "NodeStatus",
     "PodStatus",
@@ -43,13 +53,18 @@ __all__ = [
     "ProgramStatus",
     "Progress",
     "RefusedError",
+    "Sighting",
     "Span",
+    "Stage",
+    "Violation",
     "Witness",
     "check_machine",
     "default_root",
     "doubles",
     "lab_folder",
+    "run_measurement",
     "run_supervisor",
     "silences",
+    "summary",
     "to_json",
 ]

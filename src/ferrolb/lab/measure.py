@@ -3,7 +3,6 @@
 Each starts a lab of its own, and judges by what was on the wire.
 """
 
-import asyncio
 import json
 import math
 import os
@@ -24,7 +23,7 @@ from ferrolb.lab.client import Lab
 from ferrolb.lab.errors import LabError
 from ferrolb.lab.options import LabOptions
 from ferrolb.lab.probing import silences
-from ferrolb.lab.scenery import IPV4, IPV6, SERVICE, change_services, prepare
+from ferrolb.lab.scenery import IPV4, IPV6, SERVICE, changing, prepare
 from ferrolb.lab.sightings import Sighting
 from ferrolb.lab.status import LabStatus, NodeStatus
 from ferrolb.lab.topology import INTERFACE, SEGMENT
@@ -68,7 +67,9 @@ DEFAULTS: Final = {
 each broadcast and takes the CPU that is measured, which it would not on a machine of its own."""
 
 
-def measure(what: Measured, *, nodes: int = 0, samples: int = 0, fault: str = "kill") -> JsonObject:
+def run_measurement(
+    what: Measured, *, nodes: int = 0, samples: int = 0, fault: str = "kill"
+) -> JsonObject:
     """Start a lab, measure, end the lab; 0 stands for the default.
 
     Args:
@@ -225,28 +226,21 @@ def load(stage: Stage, samples: int) -> JsonObject:
     owner = stage.owner(IPV4)
     cpus = sorted(os.sched_getaffinity(0))
     stage.calm()
-    result, changes, took_s = asyncio.run(_load(stage, samples, cpus[0]))
+    start = time.monotonic()
+    with changing(stage.lab.kubeconfig, rate=LOAD_CHANGES) as changes:
+        time.sleep(_SETTLE_S)
+        result = stage.ask("open", IPV4, samples, cpu=cpus[0], rate=LOAD_RATE)
+        changes_per_s = changes() / (time.monotonic() - start)
     return {
         "name": "arp reply under load",
         "unit": "us",
         **_figures(result),
         "rate": result["rate"],
         "unread": result["unread"],
-        "changes_per_s": changes / took_s,
+        "changes_per_s": round(changes_per_s, 1),
         "placement": f"client alone on CPU {cpus[0]}, {owner}'s speaker where the kernel puts it",
         "versions": _versions(),
     }
-
-
-async def _load(stage: Stage, samples: int, cpu: int) -> tuple[JsonObject, int, float]:
-    end = asyncio.Event()
-    start = time.monotonic()
-    writer = asyncio.create_task(change_services(stage.lab.kubeconfig, rate=LOAD_CHANGES, end=end))
-    try:
-        result = await asyncio.to_thread(stage.ask, "open", IPV4, samples, cpu=cpu, rate=LOAD_RATE)
-    finally:
-        end.set()
-    return result, await writer, time.monotonic() - start
 
 
 def failover(stage: Stage, fault: str, samples: int) -> JsonObject:

@@ -155,6 +155,7 @@ def test_more_changes_than_the_buffer_takes_end_in_the_true_state(segment):
     segment.world.run("ip", "-batch", "-", at="node", stdin=up_and_down)
     segment.node("ip link set eth0 address 02:00:00:00:00:55")
     segment.world.kill(responder.program, signal.SIGCONT)
+    responder.program.send_signal(signal.SIGCONT)  # nsenter stops itself along with its child
     responder.until("interfaces", lambda event: event["macs"].get("eth0", "").endswith("55"))
     assert responder.counts()["restarts"] >= 1
     assert segment.resolve(VIP4)["lladdr"] == "02:00:00:00:00:55"

@@ -90,7 +90,7 @@ class World:
         self.set_service()
         self.passes.view = view()
 
-    def set_service(self, *ips, kind="LoadBalancer", **spec):
+    def set_service(self, *ips, kind="LoadBalancer", name=KEY.name, **spec):
         self._version += 1
         ingress = [{"ip": ip} for ip in ips or (str(IP),)]
         self.services.put(
@@ -99,7 +99,7 @@ class World:
                     {
                         "metadata": {
                             "namespace": KEY.namespace,
-                            "name": KEY.name,
+                            "name": name,
                             "uid": "u-web",
                             "resourceVersion": str(self._version),
                         },
@@ -132,8 +132,8 @@ class World:
         self._version += 1
         self.services.remove(key_of(self.services.get(KEY)), str(self._version))
 
-    def run(self):
-        return asyncio.run(self.passes.reconcile(KEY))
+    def run(self, key=KEY):
+        return asyncio.run(self.passes.reconcile(key))
 
     def metrics(self):
         text = render(self.registry)[0].decode()
@@ -181,7 +181,16 @@ def test_w06_pass_that_changes_nothing_sends_and_says_nothing(world):
     assert world.announcer.frames_to_send(now=200.0) == []
 
 
-def test_c03_event_has_no_protocol(world):
+def test_w13_service_with_an_unusable_status_keeps_no_other_from_being_announced(world):
+    bad = ServiceKey(KEY.namespace, "bad")
+    world.set_service("not-an-address", name="bad")
+    assert world.run(bad) is None
+    world.run()
+    assert world.passes.announced.keys() == {KEY}
+    assert world.announcer.addresses == {IP: 1}
+
+
+def test_d03_c03_event_has_no_protocol(world):
     world.run()
     assert world.recorder.said == ['announcing from node "n1"']
 

@@ -7,12 +7,14 @@ import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 import pytest
+from typing_extensions import override
 
 from ferrolb.gossip import (
     INCOMING_STREAMS_MAX,
@@ -20,6 +22,7 @@ from ferrolb.gossip import (
     DropReason,
     Event,
     JoinFailed,
+    JoinFailure,
     JoinSucceeded,
     Keyring,
     LeaveDone,
@@ -28,6 +31,7 @@ from ferrolb.gossip import (
     Membership,
     MemberState,
     SocketAddress,
+    UserMessage,
     derive_key,
 )
 from ferrolb.model import NodeName
@@ -79,9 +83,11 @@ def free_address(host: str = "127.0.0.1") -> SocketAddress:
                 return SocketAddress(ip_address(host), port)
 
 
-def new_driver(name: str, address: SocketAddress, *, secret: bytes = b"", settings=QUICK):
+def new_driver(
+    name: str, address: SocketAddress, *, secret: bytes = b"", settings=QUICK, machine=Membership
+):
     keys = [derive_key(secret)] if secret else []
-    membership = Membership(
+    membership = machine(
         settings,
         name=NodeName(name),
         address=address,
@@ -197,6 +203,18 @@ def test_foreign_address_is_said() -> None:
         asyncio.run(driver.run())
 
 
+def test_datagram_that_the_kernel_refuses_is_counted_and_no_harm() -> None:
+    async def scene() -> None:
+        async with running("a") as a, running("b") as b:
+            for host in ("192.0.2.1", b.address.ip):  # the first: nothing leaves from a loopback
+                a.membership.send_user(SocketAddress(ip_address(host), b.address.port), b"hello")
+            a.driver.wake()
+            await until("the other has arrived", lambda: b.has(UserMessage))
+            assert a.driver.unsent == 1
+
+    play(scene)
+
+
 def test_port_is_free_again_after_the_end() -> None:
     async def scene() -> None:
         async with running("a") as a, running("b") as b:
@@ -277,6 +295,34 @@ def test_flood_by_a_stranger_leaves_the_loop_and_the_members_alone(secret: bytes
     play(scene)
 
 
+class Laborious(Membership):
+    """Takes its time over each datagram."""
+
+    taken = 0
+
+    @override
+    def on_datagram(self, data: bytes, source: SocketAddress, *, now: float) -> list[Event]:
+        self.taken += 1
+        time.sleep(0.01)
+        return super().on_datagram(data, source, now=now)
+
+
+def test_datagrams_that_are_much_work_take_turns_with_everything_else() -> None:
+    async def scene() -> None:
+        async with running("a", machine=Laborious) as a:
+            machine = a.membership
+            assert isinstance(machine, Laborious)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                for _ in range(60):
+                    stranger.sendto(b"\xee", (str(a.address.ip), a.address.port))
+            late = await _lateness(lambda: machine.taken == 60)
+            assert len(late) > 20
+            assert max(late) < 0.3  # all of them in one turn would take twice as long
+            assert machine.drops == {DropReason.UNKNOWN_TYPE: 60}
+
+    play(scene)
+
+
 FLOOD = r"""
 import os, socket, sys, time
 to = ("127.0.0.1", int(sys.argv[1]))
@@ -337,6 +383,25 @@ PUSH_PULL = (
 )
 
 
+def test_half_closed_connections_end_at_once() -> None:
+    async def scene() -> None:
+        async with running("a") as a:
+            where = str(a.address.ip), a.address.port
+            for beginning in (b"", PUSH_PULL):
+                reader, writer = await asyncio.open_connection(*where)
+                writer.write(beginning)
+                writer.write_eof()
+                async with asyncio.timeout(DEADLINE_S / 2):  # the deadline of the machine is later
+                    await _end_of(reader)
+                writer.close()
+            await until(
+                "the cut message is counted",
+                lambda: a.membership.drops == {DropReason.STREAM_CLOSED: 1},
+            )
+
+    play(scene)
+
+
 async def _end_of(reader: asyncio.StreamReader) -> None:
     with suppress(ConnectionError):
         await reader.read()
@@ -373,21 +438,40 @@ def test_connections_beyond_the_limit_are_refused() -> None:
     play(scene)
 
 
-def test_connection_that_nobody_accepts_ends_by_its_deadline() -> None:
+def test_w16_dead_peers_delay_no_join() -> None:
+    """Peers that do not even refuse would cost 10 s each, one after the other."""
+
     async def scene() -> None:
-        with closing(socket.socket()) as full:
-            full.bind(("127.0.0.1", 0))
-            full.listen(0)
-            address = SocketAddress(ip_address("127.0.0.1"), full.getsockname()[1])
-            with closing(socket.socket()) as queued, closing(socket.socket()) as waiting:
-                for client in (queued, waiting):
-                    client.setblocking(False)
-                    client.connect_ex((str(address.ip), address.port))
-                async with running("a", settings=replace(QUICK, tcp_timeout_s=0.3)) as a:
-                    a.driver.join([address])
-                    await until("told so", lambda: a.has(JoinFailed))
+        with black_hole() as dead, black_hole() as dead_too:
+            async with running("a") as a, running("b") as b:
+                began = asyncio.get_running_loop().time()
+                b.driver.join([dead, dead_too, a.address])
+                await until("both know both", lambda: a.names == b.names == {"a", "b"})
+                assert asyncio.get_running_loop().time() - began < 2
+                assert [event for event in b.events if isinstance(event, JoinFailed)] == []
 
     play(scene)
+
+
+def test_connection_that_nobody_accepts_ends_by_its_deadline() -> None:
+    async def scene() -> None:
+        with black_hole() as dead:
+            async with running("a", settings=replace(QUICK, tcp_timeout_s=0.3)) as a:
+                a.driver.join([dead])
+                await until("told so", lambda: a.has(JoinFailed))
+                assert JoinFailed(dead, JoinFailure.TIMEOUT) in a.events
+
+    play(scene)
+
+
+@contextmanager
+def black_hole() -> Iterator[SocketAddress]:
+    """An address where nothing answers: a full queue of connections drops further ones."""
+    with closing(socket.socket()) as full, closing(socket.socket()) as one:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        one.connect(full.getsockname())
+        yield SocketAddress(ip_address("127.0.0.1"), full.getsockname()[1])
 
 
 def _count(party: Party, kind: type[Event]) -> int:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from ferrolb.gossip import Event, Membership
 
 DATAGRAMS_PER_WAKE_UP: Final = 64
-"""Datagrams taken in before the event loop has its turn: 2 to 5 ms of work. More delays everything
-else under a flood; fewer costs a turn of the loop for each."""
+"""Datagrams taken in before the event loop has its turn. More delays everything else under a flood;
+fewer costs a turn of the loop for each."""
+
+WAKE_UP_S: Final = 0.003
+"""Nor is one begun after that time: without a key, a stranger's datagram may be 20 ms of work."""
 
 DATAGRAMS_PER_DEADLINE: Final = 512
-"""Datagrams taken in before a deadline is looked at: after a stall of this process the answers that
-wait in the socket come first, for they contradict what the timer would conclude."""
+DEADLINE_WAKE_UP_S: Final = 0.02
+"""The same before a deadline is looked at: after a stall of this process the answers that wait in
+the socket come first, for they contradict what the timer would conclude."""
 
 RECEIVE_BUFFER_BYTES: Final = 1_048_576
 """Of the UDP socket: a second's gossip in a large cluster, should this process be held up so long.
@@ -143,7 +147,7 @@ class GossipDriver:
         return asyncio.get_running_loop().time()
 
     def _on_readable(self) -> None:
-        self._take_in(DATAGRAMS_PER_WAKE_UP)
+        self._take_in(DATAGRAMS_PER_WAKE_UP, lasting_s=WAKE_UP_S)
 
     def _on_wake(self) -> None:
         self._is_woken = False
@@ -152,23 +156,27 @@ class GossipDriver:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._take_in(DATAGRAMS_PER_DEADLINE)
+        self._take_in(DATAGRAMS_PER_DEADLINE, lasting_s=DEADLINE_WAKE_UP_S)
         self._settle(self._membership.on_deadline(now=self._now()))
 
-    def _take_in(self, limit: int) -> None:
-        """Read datagrams until there are none or `limit` have been read."""
+    def _take_in(self, limit: int, *, lasting_s: float) -> None:
+        """Read datagrams until there are none, `limit` have been read, or the time is over."""
         if self._udp is None:
             return
         events: list[Event] = []
         now = self._now()
+        end = now + lasting_s
         view = memoryview(self._buffer)
         for _ in range(limit):
+            if now > end:
+                break
             try:
                 size, source = self._udp.recvfrom_into(view)
             except OSError:
                 break  # nothing left; an error of the socket shows again at the next reading
             data = bytes(view[:size])
             events += self._membership.on_datagram(data, socket_address(source), now=now)
+            now = self._now()
         self._settle(events)
 
     def _settle(self, events: "Sequence[Event]") -> None:

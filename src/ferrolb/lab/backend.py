@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, cast
 
 from typing_extensions import override
 
@@ -117,8 +117,8 @@ class _Echo(asyncio.DatagramProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        # not to be checked: before Python 3.12 the loop's own is no instance of the class
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     @override
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

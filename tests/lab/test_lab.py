@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_c37_a_node_reaches_the_api_by_the_relay_alone(quiet_lab):
 def test_policy_cluster_reaches_the_pods_of_all_nodes_and_hides_the_client(quiet_lab, served):
     for address in served:
         node = "fd00:99::11" if ":" in address else "10.99.0.11"
-        wait_until("both pods answer", lambda a=address: curl(quiet_lab, url(a)))
+        wait_until("a pod answers", partial(curl, quiet_lab, url(address)))
         answers = [curl(quiet_lab, url(address)) for _ in range(24)]
         assert {one["pod"] for one in answers} == {"web-1", "web-2"}
         assert {one["client"] for one in answers} == {node}
@@ -406,6 +407,34 @@ def test_another_api_server_can_be_used(quiet_lab, start_lab):
     assert "devserver" not in {one.name for one in guest.status().programs}
     argv = ["curl", "-sk", "-m", "2", "https://127.0.0.1:6443/livez"]
     assert guest.exec("n1", argv).returncode == 0
+
+
+def test_the_commands_print_what_is_up_and_say_what_is_not(tmp_path):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "ferrolb", "lab", *arguments, "--name", "typed"],
+            env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert run("status").returncode == 1
+    assert "`ferrolb lab up` starts one" in run("status").stderr
+    assert run("down").stdout == "lab typed is not up\n"
+    up = run("up", "--detach", "--nodes=1", "--no-speakers", "--no-controller", "-o", "json")
+    try:
+        assert json.loads(up.stdout)["nodes"][0]["name"] == "n1", up.stderr
+        assert json.loads(run("status", "-o", "json").stdout)["name"] == "typed"
+        assert "n1    10.99.0.11" in run("status").stdout
+        cut = json.loads(run("fault", "port-down", "n1", "-o", "json").stdout)
+        assert (cut["kind"], cut["is_active"]) == ("port-down", True)
+        assert json.loads(run("fault", "--list", "-o", "json").stdout)["active"] == [cut]
+        assert "no fault 'nonsense'" in run("fault", "nonsense", "n1").stderr
+    finally:
+        assert run("down", "-o", "json").returncode == 0
+    assert run("down").stdout == "lab typed is not up\n"
 
 
 def test_a_name_is_taken_while_its_lab_is_up_and_free_afterwards(tmp_path):

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.set-up
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup run test check bench schemas deploy docs lock clean
+.PHONY: help setup run test test-rootless check bench schemas deploy docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +19,14 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/kubectl.txt scripts/s
 	scripts/setup.sh $(VENV)
 	@touch $@
 
-run: $(STAMP) ## the main job: API server, controller and the requirement's Services; KEEP=1 stays up
+run: $(STAMP) ## the main job: a network lab, the requirement's Services, traffic, a failover; KEEP=1 stays up
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferrolb demo $(if $(KEEP),--keep) $(ARGS)
 
 test: check ## every check and every test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test.sh $(ARGS)
+
+test-rootless: $(STAMP) ## the tests that make networks, without any right (root gives all of them up)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test_rootless.sh $(ARGS)
 
 check: $(STAMP) ## format, lint, import contracts, types, generated files
 	$(BIN)/ruff format --check .

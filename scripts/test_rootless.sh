@@ -5,8 +5,9 @@ cd "$(dirname "$0")/.."
 
 drop=()
 if grep -q '^CapEff:.*[1-9a-f]' /proc/self/status; then
-  # root keeps its files and loses all rights: what is left is what any user has
-  drop=(setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs)
+  # root keeps its files and loses its rights; of capabilities it keeps the one without which the
+  # kernel does not let uid 0 be mapped into a user namespace
+  drop=(setpriv --bounding-set=-all,+setfcap --inh-caps=-all --ambient-caps=-all --no-new-privs)
 fi
 [ $# -gt 0 ] || set -- tests/lab tests/interop tests/integration/test_packet_sockets.py tests/integration/test_links.py
 exec "${drop[@]}" .venv/bin/pytest -q "$@"

@@ -29,7 +29,6 @@ from ferrolb.kube.configuration_state import (
     ConfigurationState,
     StateIdentity,
 )
-from ferrolb.kube.contents import contents
 from ferrolb.kube.convert import allocated_from, service_from
 from ferrolb.kube.endpoint_index import EndpointIndex, ServiceIndex
 from ferrolb.kube.errors import (
@@ -113,6 +112,7 @@ from ferrolb.kube.speaker_objects import (
     node_from,
 )
 from ferrolb.kube.status import PoolCounters, StatusWriter
+from ferrolb.kube.whole import contents
 
 __all__ = [
     "ADDRESS_POOLS",

@@ -19,7 +19,17 @@ def _run(*arguments):
 def test_help_lists_every_program_with_examples():
     result = _run("--help")
     assert result.exit_code == 0
-    for word in ("controller", "devserver", "demo", "crds", "version", "completion", "Examples:"):
+    for word in (
+        "controller",
+        "speaker",
+        "lab",
+        "devserver",
+        "demo",
+        "crds",
+        "version",
+        "completion",
+        "Examples:",
+    ):
         assert word in result.output
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import ferrolb
 from bench.cluster import Cluster, running_cluster, wait_for
-from bench.figures import Case, Measurement
+from bench.figures import LAYER2, Case, Measurement
 from bench.latency import measure_latency
+from bench.layer2 import Layer2Step
 from bench.programs import BenchError, Program
 from bench.watching import Start, observe
 
@@ -32,13 +33,15 @@ class Plan:
     """Sizes for bare client, controller from nothing and restart."""
     existing: tuple[int, ...] = (10, 10_000)
     """Sizes for create to address."""
+    speaker_sizes: tuple[int, ...] = (1_000, 2_000)
+    """Sizes for speakers, beside a single Service."""
     samples: int = 50
     runs: int = 3
 
     def steps(self) -> Iterator["Step"]:
         """Return one step for each run of each size; a step has an API server of its own."""
         for size in sorted({*self.services, *self.existing}):
-            cases = self.cases
+            cases = self.cases - LAYER2
             if size not in self.services:
                 cases &= _LATENCY
             if size not in self.existing:
@@ -47,6 +50,11 @@ class Plan:
             for run in range(runs if cases else 0):
                 title = f"{size:,} Services, run {run + 1} of {runs}"
                 yield Step(title=title, services=size, cases=cases, samples=self.samples)
+
+    def layer2(self) -> Layer2Step | None:
+        """Return the step of the cases that need a lab, None if none of them is asked for."""
+        cases = self.cases & LAYER2
+        return Layer2Step(cases=cases, sizes=self.speaker_sizes) if cases else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

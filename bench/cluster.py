@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from bench.answers import ServiceList, decode_list
 from bench.counts import Requests
@@ -34,6 +34,8 @@ from ferrolb.kube import (
 
 START_DEADLINE_S: Final = 60.0
 """For the API server to answer."""
+
+T = TypeVar("T")
 
 _CONNECTIONS: Final = 16
 _POLL_S: Final = 0.02
@@ -77,7 +79,7 @@ class Cluster:
             self.progress.detail(f"{number:,} created")
             await self.create_service()
 
-        await _at_once(range(count), create)
+        await at_once(range(count), create)
 
     async def clear_statuses(self) -> None:
         """Make all Services pending again."""
@@ -87,7 +89,7 @@ class Cluster:
             path = SERVICES.path(NAMESPACE, service_name(number), "status")
             await self.client.patch(path, status_patch(None))
 
-        await _at_once(tuple(self.alive), clear)
+        await at_once(tuple(self.alive), clear)
 
     async def delete_oldest(self) -> None:
         """Delete the oldest Service."""
@@ -95,7 +97,7 @@ class Cluster:
 
     async def delete_newest(self, count: int) -> None:
         """Delete so many of the newest Services."""
-        await _at_once([self.alive.pop() for _ in range(count)], self._delete)
+        await at_once([self.alive.pop() for _ in range(count)], self._delete)
 
     async def _delete(self, number: int) -> None:
         await self.client.delete(SERVICES.path(NAMESPACE, service_name(number)))
@@ -189,7 +191,8 @@ async def wait_for(
     return time.monotonic() - program.started
 
 
-async def _at_once(numbers: Iterable[int], work: Callable[[int], Awaitable[None]]) -> None:
+async def at_once(numbers: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do the work for each, some at a time."""
     waiting = iter(numbers)
 
     async def worker() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 from statistics import median
+from typing import Final
 
 
 class Case(StrEnum):
@@ -16,6 +17,20 @@ class Case(StrEnum):
     CONTROLLER_FROM_NOTHING = "controller-from-nothing"
     CONTROLLER_RESTART = "controller-restart"
     CREATE_AFTER_DELETE = "create-to-address-after-delete"
+    ARP_REPLY = "arp-reply"
+    NDP_REPLY = "ndp-reply"
+    ARP_LOAD = "arp-load"
+    FAILOVER_KILL = "failover-kill"
+    FAILOVER_PORT_DOWN = "failover-port-down"
+    DRAIN = "drain"
+    SPEAKER_REST = "speaker-rest"
+    SPEAKER_MEMORY = "speaker-memory"
+    SPEAKER_MOVE = "speaker-move"
+    SPEAKER_START = "speaker-start"
+
+
+LAYER2: Final = frozenset(list(Case)[list(Case).index(Case.ARP_REPLY) :])
+"""The cases that need a lab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +71,8 @@ class Goal:
     figure: str
     limit: float
     text: str
+    services: int | None = None
+    """Only for so many; None: for every number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +120,30 @@ GOALS = (
         limit=150.0,
         text="peak RSS in MB",
     ),
+    Goal(
+        case=Case.ARP_REPLY,
+        figure="p50_ratio",
+        limit=3.0,
+        text="p50 of the answers, beside the kernel's",
+    ),
+    Goal(
+        case=Case.NDP_REPLY,
+        figure="p50_ratio",
+        limit=3.0,
+        text="p50 of the answers, beside the kernel's",
+    ),
+    Goal(case=Case.ARP_LOAD, figure="lost", limit=0.0, text="questions without an answer"),
+    Goal(case=Case.ARP_LOAD, figure="p99_us", limit=1000.0, text="p99 in us"),
+    *(
+        Goal(
+            case=Case.SPEAKER_MEMORY,
+            figure="rss_mb",
+            limit=limit,
+            text="RSS in MB",
+            services=services,
+        )
+        for services, limit in ((1, 50.0), (1_000, 65.0), (2_000, 75.0))
+    ),
 )
 
 
@@ -134,7 +175,9 @@ def judge(results: Sequence[Result]) -> list[Judgement]:
         Judgement(goal=goal, services=result.services, value=result.figures[goal.figure].median)
         for goal in GOALS
         for result in results
-        if result.case is goal.case and goal.figure in result.figures
+        if result.case is goal.case
+        and goal.figure in result.figures
+        and goal.services in (None, result.services)
     ]
 
 

@@ -115,7 +115,7 @@ class Stage:
             lab.add_pod(f"{SERVICE}-{node.name}", node.name, labels={"app": SERVICE})
         prepare(lab.kubeconfig)
         stage = cls(lab=lab, witness=Witness(lab.folder), status=status)
-        stage.witness.probe((IPV4, IPV6), interval_s=_PROBE_S)
+        stage.stir()
         stage.owner(IPV4)
         stage.owner(IPV6)
         return stage
@@ -198,16 +198,30 @@ class Stage:
         self.witness.probe(())
         self.witness.pause()
 
+    def stir(self) -> None:
+        """Undo `calm`."""
+        self.witness.resume()
+        self.witness.probe((IPV4, IPV6), interval_s=_PROBE_S)
+
 
 def latency(stage: Stage, ip: IPAddress, samples: int) -> JsonObject:
-    """Time answers of a speaker and of its node's kernel, everything on one CPU."""
+    """Time answers of a speaker and of its node's kernel, everything on one CPU.
+
+    The speaker is frozen while the kernel answers: it would be woken by each of the questions, and
+    its work would count as the kernel's.
+    """
     owner = stage.owner(ip)
     node = stage.node(owner)
     cpu = min(os.sched_getaffinity(0))
+    stage.lab.fault("freeze", owner)
     stage.calm()
-    stage.pin(owner, cpu)
     own = ip_address(node.ipv4 if isinstance(ip, IPv4Address) else node.ipv6)
     kernel = _figures(stage.ask("closed", own, samples, cpu=cpu))
+    stage.stir()
+    stage.lab.heal("freeze", owner)
+    stage.owner(ip)
+    stage.calm()
+    stage.pin(owner, cpu)
     speaker = _figures(stage.ask("closed", ip, samples, cpu=cpu))
     ratio = float(str(speaker["p50"])) / float(str(kernel["p50"]))
     return {

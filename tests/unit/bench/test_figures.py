@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from bench.figures import Case, Measurement, Result, Spread, combine, judge, percentile
 
@@ -54,3 +56,12 @@ def test_a_goal_holds_up_to_its_limit():
 def test_a_figure_that_was_not_measured_is_not_judged():
     assert judge([result(Case.CONTROLLER_FROM_NOTHING, wall_s=1.0)]) == []
     assert judge([result(Case.BARE_CLIENT, peak_rss_mb=1000.0)]) == []
+
+
+def test_a_goal_for_a_number_of_services_judges_no_other():
+    def memory(services, rss_mb):
+        return replace(result(Case.SPEAKER_MEMORY, rss_mb=rss_mb), services=services)
+
+    limits = {one.services: one.goal.limit for one in judge([memory(n, 1.0) for n in (1, 1_000)])}
+    assert limits == {1: 50.0, 1_000: 65.0}
+    assert judge([memory(20, 1.0)]) == []

@@ -1,5 +1,5 @@
 from bench.cases import Plan
-from bench.figures import Case
+from bench.figures import LAYER2, Case
 
 LATENCY = {Case.CREATE_TO_ADDRESS, Case.CREATE_AFTER_DELETE}
 PROGRAMS = {Case.BARE_CLIENT, Case.CONTROLLER_FROM_NOTHING, Case.CONTROLLER_RESTART}
@@ -22,3 +22,15 @@ def test_sizes_without_a_case_are_left_out():
     only = frozenset({Case.CONTROLLER_RESTART})
     assert steps(cases=only, runs=1) == [(1_000, set(only)), (10_000, set(only))]
     assert steps(cases=frozenset(LATENCY), runs=1) == [(10, LATENCY), (10_000, LATENCY)]
+
+
+def test_layer_2_is_a_step_of_its_own_if_it_is_asked_for():
+    whole = Plan(cases=frozenset(Case)).layer2()
+    assert whole is not None
+    assert whole.cases == LAYER2
+    assert Plan(cases=frozenset(PROGRAMS | LATENCY)).layer2() is None
+    assert PROGRAMS | LATENCY | LAYER2 == set(Case)
+    one = Plan(cases=frozenset({Case.DRAIN})).layer2()
+    assert one is not None
+    assert one.cases == {Case.DRAIN}
+    assert steps(cases=frozenset({Case.DRAIN})) == []

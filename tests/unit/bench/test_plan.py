@@ -29,7 +29,7 @@ def test_layer_2_is_a_step_of_its_own_if_it_is_asked_for():
     assert whole is not None
     assert whole.cases == LAYER2
     assert Plan(cases=frozenset(PROGRAMS | LATENCY)).layer2() is None
-    assert PROGRAMS | LATENCY | LAYER2 == set(Case)
+    assert set(Case) == PROGRAMS | LATENCY | LAYER2
     one = Plan(cases=frozenset({Case.DRAIN})).layer2()
     assert one is not None
     assert one.cases == {Case.DRAIN}

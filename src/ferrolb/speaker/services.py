@@ -1,8 +1,8 @@
 """One pass over one Service: decide, hand it to the wire, and only then tell about it."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ferrolb.announce import (
     Announce,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         AnnouncedServiceObject,
         Cache,
         EndpointIndex,
-        EventRecorder,
         RequeueAfter,
     )
     from ferrolb.l2 import Announcer
@@ -147,6 +146,19 @@ class ServiceAnnouncer:
         )
 
 
+class Recorder(Protocol):
+    """Takes events; `kube.EventRecorder` is one."""
+
+    def record(self, subject: EventSubject, note: EventNote) -> None:
+        """Say it once, soon."""
+
+    def hold(self, key: Hashable, subject: EventSubject, note: EventNote) -> None:
+        """Say it again before it expires, until `release(key)`."""
+
+    def release(self, key: Hashable) -> None:
+        """The condition ended."""
+
+
 class Reports:
     """What users are told of announcements: metrics, events, ServiceL2Status. Only of changes."""
 
@@ -156,7 +168,7 @@ class Reports:
         node: "NodeName",
         metrics: "SpeakerMetrics",
         client_metrics: "ClientMetrics",
-        recorder: "EventRecorder",
+        recorder: Recorder,
         status_changed: "Callable[[ServiceKey], None]",
         is_reported: "Callable[[ServiceKey], bool]",
     ) -> None:

@@ -40,7 +40,8 @@ def test_expressions_match_anywhere_and_stay_apart(file):
     pattern = read_excluded(file('announcedInterfacesToExclude: ["a|b", "cd"]'))
     assert pattern is not None
     assert pattern.search("xcdx")
-    assert not pattern.search("ac") or pattern.search("ac").group() == "a"
+    assert pattern.search("xbx")
+    assert not pattern.search("xcx")
 
 
 @pytest.mark.parametrize("key", ["announcedinterfacestoexclude", "ANNOUNCEDINTERFACESTOEXCLUDE"])

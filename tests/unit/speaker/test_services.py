@@ -10,11 +10,13 @@ import pytest
 
 from ferrolb.announce import View
 from ferrolb.kube import (
+    AnnouncedServiceObject,
     Cache,
     EndpointIndex,
+    EndpointSliceObject,
+    ObjectKey,
     decode_announced_service,
     decode_endpoint_slice,
-    key_of,
 )
 from ferrolb.l2 import Announcer
 from ferrolb.model import (
@@ -59,11 +61,11 @@ class World:
     """One node, one pool, one advertisement, one Service with an endpoint."""
 
     def __init__(self):
-        self.services = Cache()
-        self.slices = Cache()
+        self.services: Cache[AnnouncedServiceObject] = Cache()
+        self.slices: Cache[EndpointSliceObject] = Cache()
         self.recorder = Recorder()
-        self.touched = []
-        self.reported = set()
+        self.touched: list[ServiceKey] = []
+        self.reported: set[ServiceKey] = set()
         self.announcer = Announcer(refresh_s=0)
         self.endpoints = EndpointIndex(lambda _key: None)
         self.slices.subscribe(self.endpoints.on_change)
@@ -130,7 +132,7 @@ class World:
 
     def delete_service(self):
         self._version += 1
-        self.services.remove(key_of(self.services.get(KEY)), str(self._version))
+        self.services.remove(ObjectKey(*KEY), str(self._version))
 
     def run(self, key=KEY):
         return asyncio.run(self.passes.reconcile(key))

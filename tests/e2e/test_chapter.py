@@ -5,6 +5,7 @@ Each test uses Services of its own; the pools are there for all of them.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -339,25 +340,49 @@ def test_a_deleted_service_makes_room_for_the_one_that_waits(cluster):
     cluster.wait_address("waiter", "198.51.100.40")
 
 
-def test_the_demo_shows_the_chapter_and_ends_well():
+CHAPTER = (
+    '"4.3.2.1" is not allowed in config',
+    "service/service-http created",
+    "LoadBalancer Ingress:     192.168.100.5 (VIP)",
+    "Every Service got what it must",
+)
+
+
+def demo(**environment):
     done = subprocess.run(
         [sys.executable, "-m", "ferrolb", "demo"],
-        env=os.environ,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for text in (
-        '"4.3.2.1" is not allowed in config',
-        "service/service-http created",
-        "LoadBalancer Ingress:     192.168.100.5 (VIP)",
-        "Endpoints:                10.244.0.50:8080",
-        "Every Service got what it must",
-    ):
-        assert text in done.stdout
+    assert [text for text in CHAPTER if text not in done.stdout] == []
     assert "\x1b[" not in done.stdout
+    return done.stdout
+
+
+def test_the_demo_shows_the_chapter_traffic_and_a_failover():
+    shown = demo()
+    described = r'Normal +nodeAssigned +\S+ +metallb-speaker +announcing from node "n\d"'
+    assert re.search(described, shown)
+    for address, pods in (("192.168.100.5", "service"), ("172.31.249.7", "web")):
+        answered = rf'curl http://{re.escape(address)}/ .*\n{{"pod": "{pods}-[ab]"'
+        assert re.search(answered, shown)
+    gap = re.search(r"nobody did for (\d+\.\d+) s", shown)
+    assert gap
+    assert 0 < float(gap[1]) < 10
+
+
+def test_the_demo_without_the_tools_of_a_lab_says_so_and_shows_the_chapter(tmp_path):
+    for tool in ("kubectl", "python3"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or "")
+    shown = demo(PATH=str(tmp_path))
+    assert "cannot run the network lab" in shown
+    assert "apt-get install" in shown
+    assert "Endpoints:                10.244.0.50:8080" in shown
+    assert "curl" not in shown
 
 
 def test_pool_status_and_metrics_agree_with_what_was_given(cluster):

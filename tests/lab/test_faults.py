@@ -1,9 +1,13 @@
 """What the wire shows while things break: judged by the lab's witness, never by our own status."""
 
+import json
+import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from tests.cluster import advertisement, pool, service, wait_until
@@ -11,7 +15,8 @@ from tests.lab_cluster import FAILOVER_S, LabCluster
 
 from ferrolb.lab import Lab, LabOptions, Witness, doubles, silences
 
-OUTAGE_S = 60.0
+OUTAGE_S = 600.0 if os.environ.get("FERROLB_TEST_PROFILE") == "long" else 60.0
+FLOOD_S = 3.0
 HEALED_S = 65.0
 """Dead members are asked every 60 s whether they live."""
 
@@ -133,6 +138,37 @@ def test_claim_of_a_stranger_is_counted_and_does_not_silence_the_owner(cluster, 
         )
     finally:
         cluster.lab.heal(f"duplicate-address:{ipv4}", "rogue")
+
+
+def test_flood_leaves_the_speaker_answering_and_its_memory_bounded(cluster, owned):
+    _, [ipv4, ipv6], owner = owned
+    node = next(one for one in cluster.lab.status().nodes if one.name == owner)
+    before = resident_mb(cluster, owner)
+    witness = watch(cluster, [ipv6])
+    began = time.monotonic()
+    script = str(Path(__file__).parent.with_name("lab_flood.py"))
+    argv = [sys.executable, script, node.ipv4, str(ipv4), str(FLOOD_S)]
+    done = cluster.lab.exec("client", argv)
+    assert done.returncode == 0, done.stderr
+    sent = json.loads(done.stdout)
+    assert sent["arp"] / FLOOD_S > 1_000
+    spans = witness.timeline(began)[ipv6]
+    assert [b - a for a, b in silences(spans) if b - a > 1.0] == []
+    assert {found for span in spans for found in span.nodes} == {owner}
+    assert cluster.nodes_answering(str(ipv4)) == {owner}
+    assert resident_mb(cluster, owner) - before < 20
+    metrics = cluster.metrics(owner)
+    assert 'ferrolb_gossip_dropped_total{reason="undecryptable"}' in metrics
+    assert "ferrolb_gossip_members 3.0" in metrics
+    assert '"level": "error"' not in cluster.lab.log(f"speaker-{owner}")
+
+
+def resident_mb(cluster, node):
+    """Return how much memory a speaker holds."""
+    pattern = r"^process_resident_memory_bytes (\S+)$"
+    found = re.search(pattern, cluster.metrics(node), re.MULTILINE)
+    assert found
+    return float(found[1]) / 1e6
 
 
 def test_k1_api_outage_changes_nothing_on_the_wire(cluster, owned):

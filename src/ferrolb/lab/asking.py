@@ -97,21 +97,24 @@ def closed_loop(settings: Settings) -> JsonObject:
 def open_loop(settings: Settings) -> JsonObject:
     """Ask at a steady rate whether answers come or not; the kernel times their arrival."""
     sent_at: list[float] = []
-    answered: dict[int, float] = {}
     frames = _numbered(settings)
     with open_capture(settings.interface) as asker:
+        # read at once and looked at later: this program must not fall behind its own questions
+        answers: list[tuple[bytes, float]] = []
         start = time.monotonic()
         for number, frame in enumerate(frames):
             due = start + number / settings.rate
             while time.monotonic() < due:
-                _collect(asker, settings, answered)
+                answers += received(asker, 4)
             sent_at.append(time.monotonic())
             asker.send(frame)
+            answers += received(asker, 2)
         end = time.monotonic() + _ANSWER_S
         took_s = end - _ANSWER_S - start
-        while time.monotonic() < end and len(answered) < len(frames):
-            _collect(asker, settings, answered)
+        while time.monotonic() < end and len(answers) < len(frames):
+            answers += received(asker, 64)
         unread = dropped(asker)
+    answered = _by_number(answers, settings.ip)
     times_us = [(at - sent_at[number]) * 1e6 for number, at in answered.items()]
     return {
         "times_us": [*times_us],
@@ -122,11 +125,14 @@ def open_loop(settings: Settings) -> JsonObject:
     }
 
 
-def _collect(asker: socket.socket, settings: Settings, answered: dict[int, float]) -> None:
-    for frame, at in received(asker, 16):
+def _by_number(answers: Sequence[tuple[bytes, float]], ip: IPAddress) -> dict[int, float]:
+    """Return when each question was answered first."""
+    answered: dict[int, float] = {}
+    for frame, at in answers:
         for one in read_frame(frame):
-            if one.kind.is_answer and one.ip == settings.ip and one.asker is not None:
+            if one.kind.is_answer and one.ip == ip and one.asker is not None:
                 answered.setdefault(_number_of(one.asker), at)
+    return answered
 
 
 def _await_answer(asker: socket.socket, settings: Settings, sent: int) -> float | None:

@@ -5,24 +5,32 @@ import json
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from types import MappingProxyType
+from typing import cast
 
 import pytest
+from tests.fakes.virtual_time import run_virtual
 
 from ferrolb.announce import View
 from ferrolb.kube import (
+    SERVICES,
     AnnouncedServiceObject,
+    ApiClient,
     Cache,
     EndpointIndex,
     EndpointSliceObject,
     ObjectKey,
+    QueueDriver,
+    Reflector,
+    UnreachableError,
     decode_announced_service,
     decode_endpoint_slice,
 )
-from ferrolb.l2 import Announcer
+from ferrolb.l2 import Announcer, ArpPacket, Interface, Reply, encode_arp
 from ferrolb.model import (
     AddressEntry,
     InterfaceRule,
     L2Advertisement,
+    MacAddress,
     Node,
     NodeName,
     Pool,
@@ -295,3 +303,52 @@ def test_failure_ends_when_another_node_is_elected(world):
     world.passes.view = view(nodes=frozenset({NodeName("n2")}))
     world.run()
     assert world.recorder.held == {}
+
+
+class GoneApi:
+    """An API server that nobody reaches."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def list_page(self, *_):
+        self.asked += 1
+        raise UnreachableError("gone")
+
+
+def test_k1_api_that_is_gone_for_an_hour_changes_nothing(world):
+    world.run()
+    mac = MacAddress(b"\x02\x00\x00\x00\x00\x01")
+    port = Interface(index=1, name="eth0", mac=mac, link_local=None, has_arp=True, has_ndp=False)
+    world.announcer.set_interfaces({1: port}, now=0.0)
+    api = GoneApi()
+
+    async def hour():
+        reflector = Reflector(
+            cast("ApiClient", api), SERVICES, world.services, decode=decode_announced_service
+        )
+        driver = QueueDriver("services", world.passes.reconcile)
+        world.services.subscribe(lambda change: driver.add(change.key))
+        tasks = [asyncio.create_task(reflector.run()), asyncio.create_task(driver.run())]
+        await asyncio.sleep(3600)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    run_virtual(hour())
+    assert api.asked > 60
+    assert world.announcer.addresses == {IP: 1}
+    assert list(world.recorder.held.values()) == ['announcing from node "n1"']
+    assert world.touched == [KEY]
+    question = encode_arp(
+        ArpPacket(
+            destination=b"\xff" * 6,
+            source=b"\x02\x00\x00\x00\x00\x02",
+            operation=1,
+            sender_mac=b"\x02\x00\x00\x00\x00\x02",
+            sender_ip=ip_address("192.0.2.9").packed,
+            target_mac=b"\x00" * 6,
+            target_ip=IP.packed,
+        )
+    )
+    assert isinstance(world.announcer.on_frame(1, question, now=3600.0), Reply)

@@ -267,7 +267,7 @@ def load(stage: Stage, samples: int) -> JsonObject:
         "rate": result["rate"],
         "unread": result["unread"],
         "changes_per_s": round(changes_per_s, 1),
-        "placement": f"client alone on CPU {cpus[0]}; all programs but {owner}'s speaker idle class",
+        "placement": f"client alone on CPU {cpus[0]}; all but {owner}'s speaker in the idle class",
         "versions": _versions(),
     }
 

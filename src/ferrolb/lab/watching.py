@@ -85,8 +85,9 @@ class _Process:
         return {}
 
     async def _resume(self, _arguments: JsonObject) -> JsonObject:
-        self._log.blind_until(asyncio.get_running_loop().time())
-        self.observer.start()
+        if not self.observer.is_watching:
+            self._log.blind_until(asyncio.get_running_loop().time())
+            self.observer.start()
         return {}
 
 

@@ -312,7 +312,7 @@ def drain(stage: Stage, samples: int) -> JsonObject:
         "unit": "ms",
         **summary(gaps_ms, samples - len(gaps_ms)),
         "overlap": summary(overlaps_ms, samples - len(overlaps_ms)),
-        "question_every_ms": 1000 * _PROBE_S * 2,
+        "question_every_ms": 1000 * _PROBE_S,
         "nodes": len(stage.status.nodes),
         "versions": _versions(),
     }

@@ -23,13 +23,13 @@ class LabCluster(Kubectl):
 
     lab: Lab
 
-    def nodes_answering(self, ip: str) -> set[str]:
+    def nodes_answering(self, ip: str, *, within_s: float = 0.15) -> set[str]:
         """Return the nodes that answer one ARP request, or neighbor solicitation.
 
         One that is no node's is named by its MAC address.
         """
         by_mac = {node.mac: node.name for node in self.lab.status().nodes}
-        done = self.lab.exec("client", [sys.executable, str(_ASK), ip])
+        done = self.lab.exec("client", [sys.executable, str(_ASK), ip, str(within_s)])
         assert done.returncode == 0, done.stderr
         return {by_mac.get(mac, mac) for mac in json.loads(done.stdout)}
 

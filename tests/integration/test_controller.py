@@ -20,7 +20,8 @@ def cluster(tmp_path) -> Iterator[Cluster]:
 
 
 def state(cluster):
-    return cluster.get("configurationstates", "controller", "-n", "metallb-system")["status"]
+    found = cluster.get("configurationstates", "controller", "-n", "metallb-system")
+    return found.get("status", {})  # the status is a write of its own
 
 
 def conditions(cluster):

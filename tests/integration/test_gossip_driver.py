@@ -273,7 +273,10 @@ def test_rejoin_begins_at_once_and_when_poked() -> None:
 @pytest.mark.parametrize("secret", [b"", b"a secret"], ids=["plain", "encrypted"])
 def test_flood_by_a_stranger_leaves_the_loop_and_the_members_alone(secret: bytes) -> None:
     async def scene() -> None:
-        async with running("a", secret=secret) as a, running("b", secret=secret) as b:
+        async with (
+            running("a", secret=secret, settings=LAN) as a,
+            running("b", secret=secret, settings=LAN) as b,
+        ):
             b.driver.join([a.address])
             await until("both know both", lambda: a.names == b.names == {"a", "b"})
             flood = await asyncio.create_subprocess_exec(

@@ -1,5 +1,7 @@
 """How many writes the controller needs: counts, not times."""
 
+import math
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -34,14 +36,17 @@ def since(cluster: Cluster, before: Counter[str]) -> Counter[str]:
 
 @pytest.fixture(scope="module")
 def assigned(cluster: Cluster) -> Counter[str]:
-    """A thousand Services with addresses; the writes that took."""
+    """A thousand Services with addresses; the writes that took, and `seconds`, rounded up."""
     # of an address that nobody may announce there would be an event more, 10 s later
     cluster.apply(pool("p", "10.1.0.0/16"), node(), advertisement())
     cluster.bulk([service(f"s{number:04}") for number in range(COUNT)])
     before = cluster.writes()
+    began = time.monotonic()
     cluster.start_controller()
     wait_until("all have addresses", lambda: cluster.assigned() == COUNT)
-    return since(cluster, before)
+    writes = since(cluster, before)
+    writes["seconds"] = math.ceil(time.monotonic() - began)
+    return writes
 
 
 def addresses(cluster: Cluster) -> dict[str, str]:
@@ -60,7 +65,7 @@ def test_a_thousand_services_from_nothing_are_a_thousand_status_writes(cluster, 
 
 
 def test_a_burst_writes_a_pools_status_at_most_once_a_second(assigned):
-    assert 1 <= assigned[POOL_STATUS] <= 12
+    assert 1 <= assigned[POOL_STATUS] <= assigned["seconds"] + 1
 
 
 def test_s71_a_restart_writes_neither_services_nor_pools(cluster, assigned):

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -144,17 +145,18 @@ def test_flood_leaves_the_speaker_answering_and_its_memory_bounded(cluster, owne
     _, [ipv4, ipv6], owner = owned
     node = next(one for one in cluster.lab.status().nodes if one.name == owner)
     before = resident_mb(cluster, owner)
-    witness = watch(cluster, [ipv6])
-    began = time.monotonic()
+    # it sees every frame, and would have to keep up with the flood
+    Witness(cluster.lab.folder).pause()
     script = str(Path(__file__).parent.with_name("lab_flood.py"))
     argv = [sys.executable, script, node.ipv4, str(ipv4), str(FLOOD_S)]
-    done = cluster.lab.exec("client", argv)
+    with ThreadPoolExecutor(1) as pool_of_one:
+        flood = pool_of_one.submit(cluster.lab.exec, "client", argv)
+        while not flood.done():
+            assert cluster.nodes_answering(str(ipv6), within_s=1.0) == {owner}
+        done = flood.result()
+    Witness(cluster.lab.folder).resume()
     assert done.returncode == 0, done.stderr
-    sent = json.loads(done.stdout)
-    assert sent["arp"] / FLOOD_S > 1_000
-    spans = witness.timeline(began)[ipv6]
-    assert [b - a for a, b in silences(spans) if b - a > 1.0] == []
-    assert {found for span in spans for found in span.nodes} == {owner}
+    assert json.loads(done.stdout)["arp"] / FLOOD_S > 1_000
     assert cluster.nodes_answering(str(ipv4)) == {owner}
     assert resident_mb(cluster, owner) - before < 20
     metrics = cluster.metrics(owner)

@@ -177,7 +177,7 @@ class _Case:
             end = self._evidence.end if outage.end is None else outage.end
             end = min([end, *(t for t in self._upsets() if start < t < end)])
             owner = self._owner(start)
-            if owner is None:
+            if owner is None or owner not in self._eligible(start):
                 continue
             for span in self._spans:
                 at = max(span.first, start)

@@ -38,7 +38,7 @@ from ferrolb.speaker.configuration import ConfigurationReconciler
 from ferrolb.speaker.files import read_excluded
 from ferrolb.speaker.l2_status import L2StatusReconciler
 from ferrolb.speaker.membership import Members
-from ferrolb.speaker.services import Reports, ServiceAnnouncer
+from ferrolb.speaker.services import Reports, ServiceAnnouncer, Wire
 from ferrolb.speaker.state import OwnPod, OwnState
 from ferrolb.speaker.watches import Watches
 from ferrolb.speaker.wire import WireObserver
@@ -167,7 +167,11 @@ class _Speaker:
             node=options.node_name,
             services=self._watches.services,
             endpoints=self._endpoints,
-            announcer=self._announcer,
+            wire=Wire(
+                announcer=self._announcer,
+                now=asyncio.get_running_loop().time,
+                changed=self._frames.wake,
+            ),
             reports=Reports(
                 node=options.node_name,
                 metrics=self._metrics,
@@ -176,7 +180,6 @@ class _Speaker:
                 status_changed=self._statuses.touch,
                 is_reported=self._statuses.is_reported,
             ),
-            now=asyncio.get_running_loop().time,
         )
         self._configuration = ConfigurationReconciler(
             options=options,
@@ -382,9 +385,7 @@ class _Speaker:
     async def _reconcile_service(self, key: tuple[str, str]) -> "RequeueAfter | None":
         if self._is_leaving:
             return None
-        again = await self._services.reconcile(key)
-        self._frames.wake()
-        return again
+        return await self._services.reconcile(key)
 
     def _announced_through(self, key: "ServiceKey") -> "InterfaceRule | None":
         announced = self._services.announced.get(key)

@@ -45,6 +45,24 @@ class Announced:
     addresses: tuple["IPAddress", ...]
     """Only those that an interface exists for."""
     interfaces: InterfaceRule
+    uid: str = ""
+    """Of the Service: one that was deleted and made again under its name is another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """The announcer, and who has to hear that it was changed."""
+
+    announcer: "Announcer"
+    now: "Callable[[], float]"
+    changed: "Callable[[], None]"
+
+    def hold(
+        self, key: ServiceKey, addresses: tuple["IPAddress", ...], rule: InterfaceRule
+    ) -> None:
+        """Announce exactly these addresses for a Service; none withdraws it."""
+        if self.announcer.announce(key, dict.fromkeys(addresses, rule), now=self.now()):
+            self.changed()
 
 
 class ServiceAnnouncer:
@@ -60,16 +78,14 @@ class ServiceAnnouncer:
         node: "NodeName",
         services: "Cache[AnnouncedServiceObject]",
         endpoints: "EndpointIndex",
-        announcer: "Announcer",
+        wire: Wire,
         reports: "Reports",
-        now: "Callable[[], float]",
     ) -> None:
         self._node = node
         self._services = services
         self._endpoints = endpoints
-        self._announcer = announcer
+        self._wire = wire
         self._reports = reports
-        self._now = now
         self._announced: dict[ServiceKey, Announced] = {}
         self.view: View | None = None
         """Everything a decision needs besides the Service; None until all of it is known."""
@@ -107,10 +123,10 @@ class ServiceAnnouncer:
             self._reports.failed(key, _subject_of(obj), notes)
             return
         before = self._announced.get(key)
-        now = Announced(addresses=decision.addresses, interfaces=rule)
+        now = Announced(addresses=decision.addresses, interfaces=rule, uid=obj.metadata.uid)
         if before is not None and is_moved(before.addresses, now.addresses):
             self._log_withdrawn(key, before, WithholdReason.LOAD_BALANCER_IP_CHANGED)
-        self._announcer.announce(key, dict.fromkeys(now.addresses, rule), now=self._now())
+        self._wire.hold(key, now.addresses, rule)
         self._announced[key] = now
         self._reports.announced(key, _subject_of(obj), before=before, now=now)
         if before != now:
@@ -128,7 +144,7 @@ class ServiceAnnouncer:
         self._withdraw(key, decision.reason)
 
     def _withdraw(self, key: ServiceKey, reason: str) -> None:
-        self._announcer.withdraw(key, now=self._now())
+        self._wire.hold(key, (), InterfaceRule())
         before = self._announced.pop(key, None)
         if before is None:
             return
@@ -200,13 +216,14 @@ class Reports:
         self, key: ServiceKey, subject: EventSubject, *, before: Announced | None, now: Announced
     ) -> None:
         """The Service is announced from here."""
-        self.not_failed(key)
-        note = node_assigned(self._node)
-        if before is None and not self._is_reported(key):
-            self._recorder.record(subject, note)
-        self._recorder.hold((key, note.reason), subject, note)
         if before == now:
             return
+        self.not_failed(key)
+        note = node_assigned(self._node)
+        is_new = before is None or before.uid != now.uid
+        if is_new and not self._is_reported(key):
+            self._recorder.record(subject, note)
+        self._recorder.hold((key, note.reason), subject, note)
         gone = set(before.addresses if before else ()) - set(now.addresses)
         come = set(now.addresses) - set(before.addresses if before else ())
         for ip in gone:

@@ -146,6 +146,13 @@ def test_k1_an_outage_of_the_api_changes_nothing():
     assert found(moved) == [("K1", 32)]
 
 
+def test_k1_an_address_given_up_before_the_outage_is_no_matter():
+    away = [fault("api-stop", 30, 60, node=ALL)]
+    given_up = (*BOTH, Eligibility(since=10.0, nodes=frozenset()))
+    case = evidence(span(0, 11, N1), span(11, 100), eligible=given_up, faults=away)
+    assert found(case) == []
+
+
 def test_k1_another_fault_during_the_outage_is_an_excuse():
     both = [fault("api-freeze", 30, 60, node=ALL), fault("kill", 31)]
     moved = evidence(span(0, 31, N1), span(31, 37), span(37, 100, N2), faults=both)

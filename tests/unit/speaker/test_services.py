@@ -38,7 +38,7 @@ from ferrolb.model import (
     PoolSet,
     ServiceKey,
 )
-from ferrolb.speaker.services import Announced, Reports, ServiceAnnouncer
+from ferrolb.speaker.services import Announced, Reports, ServiceAnnouncer, Wire
 from ferrolb.telemetry import ClientMetrics, SpeakerMetrics, new_registry, render
 
 NODE = NodeName("n1")
@@ -52,10 +52,11 @@ class Recorder:
 
     def __init__(self):
         self.said = []
+        self.subjects = []
         self.held = {}
 
     def record(self, subject, note):
-        assert subject.uid == "u-web"
+        self.subjects.append(subject.uid)
         self.said.append(note.message)
 
     def hold(self, key, subject, note):
@@ -79,11 +80,16 @@ class World:
         self.slices.subscribe(self.endpoints.on_change)
         self.registry = new_registry()
         self.now = 0.0
+        self.wakes: list[float] = []
         self.passes = ServiceAnnouncer(
             node=NODE,
             services=self.services,
             endpoints=self.endpoints,
-            announcer=self.announcer,
+            wire=Wire(
+                announcer=self.announcer,
+                now=lambda: self.now,
+                changed=lambda: self.wakes.append(self.now),
+            ),
             reports=Reports(
                 node=NODE,
                 metrics=SpeakerMetrics(self.registry, node=NODE),
@@ -92,7 +98,6 @@ class World:
                 status_changed=self.touched.append,
                 is_reported=self.reported.__contains__,
             ),
-            now=lambda: self.now,
         )
         self.passes.interface_names = ("eth0", "eth1")
         self._version = 0
@@ -100,7 +105,7 @@ class World:
         self.set_service()
         self.passes.view = view()
 
-    def set_service(self, *ips, kind="LoadBalancer", name=KEY.name, **spec):
+    def set_service(self, *ips, kind="LoadBalancer", name=KEY.name, uid="u-web", **spec):
         self._version += 1
         ingress = [{"ip": ip} for ip in ips or (str(IP),)]
         self.services.put(
@@ -110,7 +115,7 @@ class World:
                         "metadata": {
                             "namespace": KEY.namespace,
                             "name": name,
-                            "uid": "u-web",
+                            "uid": uid,
                             "resourceVersion": str(self._version),
                         },
                         "spec": {"type": kind, **spec},
@@ -171,7 +176,9 @@ def world():
 def test_first_announcement_is_told_once(world):
     world.run()
     assert world.announcer.addresses == {IP: 1}
-    assert world.passes.announced == {KEY: Announced(addresses=(IP,), interfaces=InterfaceRule())}
+    assert world.passes.announced == {
+        KEY: Announced(addresses=(IP,), interfaces=InterfaceRule(), uid="u-web")
+    }
     assert world.recorder.said == ['announcing from node "n1"']
     assert world.touched == [KEY]
     assert world.metrics() == [
@@ -188,6 +195,7 @@ def test_w06_pass_that_changes_nothing_sends_and_says_nothing(world):
     world.set_service()
     world.run()
     assert (world.recorder.said, world.touched) == (said, touched)
+    assert world.wakes == [0.0]
     assert world.announcer.frames_to_send(now=200.0) == []
 
 
@@ -228,6 +236,13 @@ def test_r33_metric_goes_with_the_announcement(world):
     assert world.metrics() == []
     assert world.announcer.addresses == {}
     assert world.touched == [KEY, KEY]
+
+
+def test_service_made_again_under_its_name_is_told_of_its_own(world):
+    world.run()
+    world.set_service(uid="u-web-2")
+    world.run()
+    assert world.recorder.subjects == ["u-web", "u-web-2"]
 
 
 def test_nothing_happens_before_the_view_is_known(world):

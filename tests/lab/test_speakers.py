@@ -4,17 +4,19 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from tests.cluster import advertisement, pool, service, wait_until
 from tests.lab_cluster import FAILOVER_S, LabCluster
 
-from ferrolb.lab import Lab, LabOptions
+from ferrolb.lab import Judge, Lab, LabOptions
 
 V4 = "192.168.100.0/25"
 V6 = "fd00:100::/112"
 UNCOVERED = "203.0.113.0/28"
+NODES = frozenset({"n1", "n2", "n3"})
 DUAL: dict[str, Any] = {"ipFamilyPolicy": "RequireDualStack"}
 
 
@@ -34,9 +36,28 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabCluster]:
         yield up
 
 
-def web(name, **spec):
+@pytest.fixture(scope="module")
+def judge(cluster) -> Iterator[Judge]:
+    """Told who may announce what; at the end nothing on the wire may break L1 to L3."""
+    judge = Judge(cluster.lab)
+    yield judge
+    assert judge.verdict() == []
+
+
+def expect(judge, nodes, *ips):
+    """From now on these nodes, and no others, may announce these addresses."""
+    for ip in ips:
+        judge.expect(ip_address(ip), nodes)
+
+
+def asking(*ips):
+    return {"metallb.io/loadBalancerIPs": ",".join(ips)}
+
+
+def web(name, *ips, **spec):
     ports = ({"port": 80, "targetPort": 8080},)
-    return service(name, ports=ports, **{"selector": {"app": "web"}, **spec})
+    fields = {"selector": {"app": "web"}, "annotations": asking(*ips), **spec}
+    return service(name, ports=ports, **fields)
 
 
 def owner_in_event(cluster, name):
@@ -46,13 +67,24 @@ def owner_in_event(cluster, name):
     return found[1]
 
 
-def test_req25_r28_r29_applied_service_is_reachable_and_described_until_it_is_deleted(cluster):
+def test_req25_r28_r29_applied_service_is_reachable_and_described_until_it_is_deleted(
+    cluster, judge
+):
     ports = (
         {"name": "web", "port": 80, "targetPort": 8080},
         {"name": "echo", "port": 80, "targetPort": 8080, "protocol": "UDP"},
     )
-    cluster.apply(service("view", selector={"app": "web"}, ports=ports, **DUAL))
-    ipv4, ipv6 = cluster.wait_address("view").split(",")
+    ipv4, ipv6 = "192.168.100.1", "fd00:100::1"
+    expect(judge, NODES, ipv4, ipv6)
+    cluster.apply(
+        service(
+            "view",
+            annotations=asking(ipv4, ipv6),
+            selector={"app": "web"},
+            ports=ports,
+            **DUAL,
+        )
+    )
     node = owner_in_event(cluster, "view")
     assert {cluster.wait_owner(ipv4), cluster.wait_owner(ipv6)} == {node}
     assert cluster.curl(ipv4)["pod"] in ("web-1", "web-2")
@@ -66,25 +98,28 @@ def test_req25_r28_r29_applied_service_is_reachable_and_described_until_it_is_de
         rf'Normal +nodeAssigned +\S+ +metallb-speaker +announcing from node "{node}"',
         cluster.kubectl("describe", "service", "view"),
     )
+    expect(judge, (), ipv4, ipv6)
     cluster.kubectl("delete", "service", "view")
     cluster.wait_silent(ipv4)
     cluster.wait_silent(ipv6)
     wait_until("its status object is gone", lambda: not cluster.statuses("view"))
 
 
-def test_policy_local_is_answered_only_by_nodes_with_a_pod_and_keeps_the_client(cluster):
+def test_policy_local_is_answered_only_by_nodes_with_a_pod_and_keeps_the_client(cluster, judge):
     cluster.lab.add_pod("local-3", "n3", labels={"app": "local"})
-    cluster.apply(web("local", selector={"app": "local"}, externalTrafficPolicy="Local"))
-    ip = cluster.wait_address("local")
+    ip = "192.168.100.2"
+    expect(judge, {"n3"}, ip)
+    cluster.apply(web("local", ip, selector={"app": "local"}, externalTrafficPolicy="Local"))
     assert cluster.wait_owner(ip, among={"n3"}) == "n3"
     answer = cluster.curl(ip)
     assert answer["pod"] == "local-3"
     assert answer["client"].startswith(cluster.lab.status().client_ipv4)
+    expect(judge, (), ip)
     cluster.lab.delete_pod("local-3")
     cluster.wait_silent(ip)
 
 
-def test_c25_address_without_any_advertisement_gets_its_not_announced(cluster):
+def test_c25_address_without_any_advertisement_gets_its_not_announced(cluster, judge):
     cluster.apply(web("uncovered", annotations={"metallb.io/address-pool": "uncovered"}))
     ip = cluster.wait_address("uncovered")
     event = cluster.wait_event("uncovered", "notAnnounced")
@@ -92,13 +127,15 @@ def test_c25_address_without_any_advertisement_gets_its_not_announced(cluster):
     assert event["source"]["component"] == "metallb-controller"
     assert '"uncovered"' in event["message"]
     assert not cluster.nodes_answering(ip)
+    expect(judge, NODES, ip)
     cluster.apply(advertisement("late", ipAddressPools=["uncovered"]))
     cluster.wait_owner(ip)
+    expect(judge, (), ip)
     cluster.kubectl("delete", "l2advertisement", "late", "-n", "metallb-system")
     cluster.wait_silent(ip)
 
 
-def test_r25_node_that_gets_the_label_later_announces(cluster):
+def test_r25_node_that_gets_the_label_later_announces(cluster, judge):
     selector = [{"matchLabels": {"rack": "one"}}]
     cluster.apply(
         pool("labelled", "192.168.100.128/32", autoAssign=False),
@@ -107,13 +144,15 @@ def test_r25_node_that_gets_the_label_later_announces(cluster):
     )
     ip = cluster.wait_address("labelled")
     assert not cluster.nodes_answering(ip)
+    expect(judge, {"n2"}, ip)
     cluster.kubectl("label", "node", "n2", "rack=one")
     assert cluster.wait_owner(ip, among={"n2"}) == "n2"
+    expect(judge, (), ip)
     cluster.kubectl("label", "node", "n2", "rack-")
     cluster.wait_silent(ip)
 
 
-def test_r27_w11_unknown_interface_is_announced_by_nobody_and_said_so(cluster):
+def test_r27_w11_unknown_interface_is_announced_by_nobody_and_said_so(cluster, judge):
     cluster.apply(
         pool("wired", "192.168.100.129/32", autoAssign=False),
         advertisement("wired", ipAddressPools=["wired"], interfaces=["eth9"]),
@@ -133,13 +172,14 @@ def test_r27_w11_unknown_interface_is_announced_by_nobody_and_said_so(cluster):
     speakers = [s for s in states if s["metadata"]["name"].startswith("speaker-")]
     assert {s["status"]["result"] for s in speakers} == {"Valid"}
     assert len(speakers) == 3
+    expect(judge, NODES, ip)
     cluster.apply(advertisement("wired", ipAddressPools=["wired"], interfaces=["eth0", "eth9"]))
     node = cluster.wait_owner(ip)
     status = cluster.wait_status("wired", node)
     assert status["interfaces"] == [{"name": "eth0"}, {"name": "eth9"}]
 
 
-def test_r27_w08_w09_answers_follow_the_selected_interface(cluster):
+def test_r27_w08_w09_answers_follow_the_selected_interface(cluster, judge):
     """A second cable to the same switch, plugged in while the speaker runs."""
     cluster.apply(
         pool("moved", "192.168.100.130/32", autoAssign=False),
@@ -179,9 +219,10 @@ def test_r27_w08_w09_answers_follow_the_selected_interface(cluster):
     cluster.wait_silent(ip)
 
 
-def test_r33_metrics_of_the_owner_and_of_the_others(cluster):
-    cluster.apply(web("counted"))
-    ip = cluster.wait_address("counted")
+def test_r33_metrics_of_the_owner_and_of_the_others(cluster, judge):
+    ip = "192.168.100.3"
+    expect(judge, NODES, ip)
+    cluster.apply(web("counted", ip))
     node = cluster.wait_owner(ip)
     series = (
         f'metallb_speaker_announced{{ip="{ip}",node="{node}",protocol="layer2",'
@@ -200,6 +241,7 @@ def test_r33_metrics_of_the_owner_and_of_the_others(cluster):
     assert min(counts.values()) >= 1
     for other in {"n1", "n2", "n3"} - {node}:
         assert "default/counted" not in cluster.metrics(other)
+    expect(judge, (), ip)
     cluster.kubectl("delete", "service", "counted")
     wait_until(
         "the series goes with the Service",
@@ -214,9 +256,10 @@ def test_r33_metrics_of_the_owner_and_of_the_others(cluster):
         ("network", "NetworkUnavailable"),
     ],
 )
-def test_r12_r23_spoiled_leader_hands_over_and_gets_it_back(cluster, spoil, mend):
-    cluster.apply(web(f"spoiled-{spoil}"))
-    ip = cluster.wait_address(f"spoiled-{spoil}")
+def test_r12_r23_spoiled_leader_hands_over_and_gets_it_back(cluster, judge, spoil, mend):
+    ip = {"exclude": "192.168.100.4", "network": "192.168.100.5"}[spoil]
+    expect(judge, NODES, ip)
+    cluster.apply(web(f"spoiled-{spoil}", ip))
     node = cluster.wait_owner(ip)
 
     def set_network(value):
@@ -226,6 +269,7 @@ def test_r12_r23_spoiled_leader_hands_over_and_gets_it_back(cluster, spoil, mend
         patch = json.dumps({"status": {"conditions": kept + condition}})
         cluster.kubectl("patch", "node", node, "--subresource=status", "--type=merge", "-p", patch)
 
+    expect(judge, NODES - {node}, ip)
     if spoil == "exclude":
         cluster.kubectl("label", "node", node, f"{mend}=")
     else:
@@ -237,6 +281,7 @@ def test_r12_r23_spoiled_leader_hands_over_and_gets_it_back(cluster, spoil, mend
         )
         wait_until("only that one", lambda: cluster.nodes_answering(ip) == other)
     finally:
+        expect(judge, NODES, ip)
         if spoil == "exclude":
             cluster.kubectl("label", "node", node, f"{mend}-")
         else:
@@ -244,17 +289,18 @@ def test_r12_r23_spoiled_leader_hands_over_and_gets_it_back(cluster, spoil, mend
     wait_until("the leader is back", lambda: cluster.nodes_answering(ip) == {node})
 
 
-def test_r26_r29_status_object_follows_the_owner(cluster):
-    cluster.apply(web("followed"))
-    ip = cluster.wait_address("followed")
+def test_r26_r29_status_object_follows_the_owner(cluster, judge):
+    ip = "192.168.100.6"
+    expect(judge, NODES, ip)
+    cluster.apply(web("followed", ip))
     node = cluster.wait_owner(ip)
     cluster.wait_status("followed", node)
-    cluster.lab.fault("stop", node)
+    judge.fault("stop", node)
     try:
         other = cluster.wait_owner(ip, among={"n1", "n2", "n3"} - {node})
         cluster.wait_status("followed", other)
     finally:
-        cluster.lab.heal("stop", node)
+        judge.heal("stop", node)
     wait_until("the first owner has it back", lambda: cluster.nodes_answering(ip) == {node})
     cluster.wait_status("followed", node)
     wait_until("its event is the newest", lambda: newest_owner(cluster, "followed") == node)
@@ -266,12 +312,13 @@ def newest_owner(cluster, name):
     return newest["message"].split('"')[1]
 
 
-def test_l2_crashed_owner_is_replaced_within_the_bound(cluster):
-    cluster.apply(web("crashed", **DUAL))
-    ipv4, ipv6 = cluster.wait_address("crashed").split(",")
+def test_l2_crashed_owner_is_replaced_within_the_bound(cluster, judge):
+    ipv4, ipv6 = "192.168.100.7", "fd00:100::7"
+    expect(judge, NODES, ipv4, ipv6)
+    cluster.apply(web("crashed", ipv4, ipv6, **DUAL))
     node = cluster.wait_owner(ipv4)
-    cluster.lab.fault("kill", node)
-    cluster.lab.fault("port-down", node)
+    judge.fault("kill", node)
+    judge.fault("port-down", node)
     began = time.monotonic()
     try:
         wait_until(
@@ -282,12 +329,12 @@ def test_l2_crashed_owner_is_replaced_within_the_bound(cluster):
         assert time.monotonic() - began < FAILOVER_S
         assert cluster.curl(ipv4)["pod"]
     finally:
-        cluster.lab.heal("port-down", node)
-        cluster.lab.heal("kill", node)
+        judge.heal("port-down", node)
+        judge.heal("kill", node)
     wait_until("the owner has it back", lambda: cluster.nodes_answering(ipv4) == {node})
 
 
-def test_metrics_and_probes_tell_the_truth(cluster):
+def test_metrics_and_probes_tell_the_truth(cluster, judge):
     ready = cluster.lab.exec("n1", ["curl", "-s", "http://127.0.0.1:17472/readyz"])
     assert ready.stdout == "ok"
     metrics = cluster.metrics("n1")

@@ -43,6 +43,8 @@ if [ -n "$lacking" ] && [ "$(uname)" = Linux ]; then
   fi
 fi
 
+command -v go >/dev/null || say "note: the tests against memberlist itself need Go 1.20 or newer"
+
 say "making $venv (about a minute)"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt

@@ -14,7 +14,9 @@ from bench.counts import Requests
 from bench.objects import (
     NAMESPACE,
     POOL_NAMESPACE,
+    advertisement_object,
     namespace_object,
+    node_object,
     pool_object,
     service_name,
     service_object,
@@ -24,7 +26,9 @@ from bench.programs import BenchError, Program
 from bench.progress import Progress
 from ferrolb.kube import (
     IP_ADDRESS_POOLS,
+    L2_ADVERTISEMENTS,
     NAMESPACES,
+    NODES,
     SERVICES,
     ApiClient,
     ApiPath,
@@ -146,7 +150,7 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(folder: Path, progress: Progress) -> AsyncIterator[Cluster]:
-    """Start an API server with a namespace and a pool in a new `folder`; end it behind the block.
+    """Start an API server with namespace, pool and advertisement in a new `folder`; end it behind the block.
 
     Raises:
         BenchError: it does not answer.
@@ -158,6 +162,8 @@ async def running_cluster(folder: Path, progress: Progress) -> AsyncIterator[Clu
         async with connect(kubeconfig) as client:
             await client.create(NAMESPACES.path(), namespace_object())
             await client.create(IP_ADDRESS_POOLS.path(POOL_NAMESPACE), pool_object())
+            await client.create(L2_ADVERTISEMENTS.path(POOL_NAMESPACE), advertisement_object())
+            await client.create(NODES.path(), node_object())
             yield Cluster(
                 folder=folder,
                 kubeconfig=kubeconfig,

@@ -37,6 +37,20 @@ def pool_object() -> JsonObject:
     }
 
 
+def advertisement_object() -> JsonObject:
+    """Return what announces the pool: else each Service would be told that nobody does."""
+    return {
+        "apiVersion": "metallb.io/v1beta1",
+        "kind": "L2Advertisement",
+        "metadata": {"name": POOL_NAME, "namespace": POOL_NAMESPACE},
+    }
+
+
+def node_object() -> JsonObject:
+    """Return the node that may announce."""
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}
+
+
 def service_object(name: str) -> JsonObject:
     """Return a pending Service; without node ports, which would run out."""
     return {

@@ -150,7 +150,7 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(folder: Path, progress: Progress) -> AsyncIterator[Cluster]:
-    """Start an API server with namespace, pool and advertisement in a new `folder`; end it behind the block.
+    """Start an API server with all that the cases need in a new `folder`; end it behind the block.
 
     Raises:
         BenchError: it does not answer.

@@ -315,8 +315,12 @@ def newest_owner(cluster, name):
 def test_l2_crashed_owner_is_replaced_within_the_bound(cluster, judge):
     ipv4, ipv6 = "192.168.100.7", "fd00:100::7"
     expect(judge, NODES, ipv4, ipv6)
-    cluster.apply(web("crashed", ipv4, ipv6, **DUAL))
+    cluster.lab.add_pod("crashed-1", "n1", labels={"app": "crashed"})
+    cluster.apply(web("crashed", ipv4, ipv6, selector={"app": "crashed"}, **DUAL))
     node = cluster.wait_owner(ipv4)
+    if node == "n1":  # a pod on the node that dies would be lost with it
+        cluster.lab.add_pod("crashed-2", "n2", labels={"app": "crashed"})
+        cluster.lab.delete_pod("crashed-1")
     judge.fault("kill", node)
     judge.fault("port-down", node)
     began = time.monotonic()
@@ -337,7 +341,11 @@ def test_l2_crashed_owner_is_replaced_within_the_bound(cluster, judge):
 def test_metrics_and_probes_tell_the_truth(cluster, judge):
     ready = cluster.lab.exec("n1", ["curl", "-s", "http://127.0.0.1:17472/readyz"])
     assert ready.stdout == "ok"
+    wait_until(
+        "every speaker is a member",
+        lambda: "ferrolb_gossip_members 3.0" in cluster.metrics("n1"),
+        deadline_s=65.0,
+    )
     metrics = cluster.metrics("n1")
-    assert "ferrolb_gossip_members 3.0" in metrics
     assert "metallb_k8s_client_config_loaded_bool 1.0" in metrics
     assert "metallb_k8s_client_config_stale_bool 0.0" in metrics

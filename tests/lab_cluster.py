@@ -23,6 +23,17 @@ class LabCluster(Kubectl):
 
     lab: Lab
 
+    def wait_members(self) -> None:
+        """Wait until every speaker knows all the others; until then elections may differ."""
+        names = [node.name for node in self.lab.status().nodes]
+        line = f"ferrolb_gossip_members {len(names)}.0"
+
+        def check() -> bool:
+            argv = ["curl", "-sS", "http://127.0.0.1:9120/metrics"]
+            return all(line in self.lab.exec(name, argv).stdout for name in names)
+
+        wait_until("every speaker knows all the others", check)
+
     def nodes_answering(self, ip: str, *, within_s: float = 0.15) -> set[str]:
         """Return the nodes that answer one ARP request, or neighbor solicitation.
 

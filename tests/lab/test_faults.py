@@ -24,6 +24,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabCluster]:
     folder = tmp_path_factory.mktemp("lab")
     with Lab.up(LabOptions(name="faults", root=folder)) as lab:
         up = LabCluster(folder=folder, kubeconfig=lab.kubeconfig, lab=lab)
+        up.wait_members()
         up.apply(pool("main", "192.168.100.0/25", "fd00:100::/112"), advertisement("main"))
         lab.add_pod("web-1", "n1", labels={"app": "web"})
         yield up

@@ -26,6 +26,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabCluster]:
     folder = tmp_path_factory.mktemp("lab")
     with Lab.up(LabOptions(name="speakers", root=folder)) as lab:
         up = LabCluster(folder=folder, kubeconfig=lab.kubeconfig, lab=lab)
+        up.wait_members()
         up.apply(
             pool("main", V4, V6),
             pool("uncovered", UNCOVERED, autoAssign=False),

@@ -23,6 +23,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabCluster]:
     folder = tmp_path_factory.mktemp("lab")
     with Lab.up(LabOptions(name="strangers", root=folder)) as lab:
         up = LabCluster(folder=folder, kubeconfig=lab.kubeconfig, lab=lab)
+        up.wait_members()
         up.apply(pool("main", f"{IPV4}/32", f"{IPV6}/128"), advertisement("main"))
         lab.add_pod("web-1", "n1", labels={"app": "web"})
         up.apply(

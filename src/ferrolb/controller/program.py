@@ -15,8 +15,8 @@ from ferrolb.converge import Engine
 from ferrolb.kube import (
     ApiError,
     ConfigError,
-    ConflictError,
     EventRecorder,
+    FailureCounter,
     QueueDriver,
     RecorderSettings,
     RequeueAfter,
@@ -72,21 +72,6 @@ async def run_controller(options: "ControllerOptions") -> None:
         await _Controller(client, options).run()
 
 
-class _FailureCounter:
-    """Counts passes that raised."""
-
-    def __init__(self, metrics: ClientMetrics) -> None:
-        self._metrics = metrics
-
-    def worked(self) -> None:
-        """Passes are counted by the reconcilers, which know what is one."""
-
-    def failed(self, error: BaseException) -> None:
-        """Count a failed pass; a conflict is no failure, the object had just changed."""
-        if not isinstance(error, ConflictError):
-            self._metrics.update_errors.inc()
-
-
 class _Controller:
     """The parts of one controller and how they hang together."""
 
@@ -108,7 +93,7 @@ class _Controller:
             engine=self._engine,
             writer=writer,
         )
-        observer = _FailureCounter(self._metrics)
+        observer = FailureCounter(self._metrics)
         self._service_queue = QueueDriver[tuple[str, str]](
             "services", self._reconcile_service, observer=observer
         )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ferrolb.controller.state import STATE_NAME
 from ferrolb.kube import (
@@ -16,27 +16,23 @@ from ferrolb.kube import (
     NAMESPACES,
     NODES,
     SERVICES,
-    ApiObject,
     Cache,
+    Follower,
     NamespaceObject,
     NodeObject,
     RawObject,
-    Reflector,
     ReflectorOptions,
     ServiceObject,
     decode_namespace,
     decode_node,
     decode_raw,
     decode_service,
+    wait_for_lists,
 )
 
 if TYPE_CHECKING:
-    import msgspec
-
-    from ferrolb.kube import ApiClient, Resource
+    from ferrolb.kube import ApiClient
     from ferrolb.telemetry import ClientMetrics
-
-T = TypeVar("T", bound=ApiObject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +62,7 @@ class Watches:
         metrics: "ClientMetrics",
     ) -> None:
         """Start every reflector in `group`."""
-        observer = _Observer(metrics)
-
-        def follow(
-            resource: "Resource",
-            cache: Cache[T],
-            decode: "Callable[[msgspec.Raw], T]",
-            options: ReflectorOptions,
-        ) -> None:
-            reflector = Reflector(
-                client, resource, cache, decode=decode, options=options, observer=observer
-            )
-            group.create_task(reflector.run(), name=f"reflector {resource.plural}")
-
+        follow = Follower(client, group, metrics=metrics).follow
         everywhere = ReflectorOptions()
         own = ReflectorOptions(namespace=namespace)
         optional = ReflectorOptions(namespace=namespace, optional=True)
@@ -97,14 +81,7 @@ class Watches:
 
     async def synced(self, done: Callable[[str], None]) -> None:
         """Wait until each cache holds a complete list; call `done` with the name of each."""
-
-        async def wait(name: str, event: asyncio.Event) -> None:
-            await event.wait()
-            done(name)
-
-        async with asyncio.TaskGroup() as group:
-            for name, event in self.steps().items():
-                group.create_task(wait(name, event))
+        await wait_for_lists(self.steps(), done)
 
     def for_coverage(self) -> "tuple[Cache[NodeObject] | Cache[RawObject], ...]":
         """Return the caches that only tell what may be announced."""
@@ -119,16 +96,3 @@ class Watches:
             "addresspools": self.legacy_pools.synced,
             "communities": self.communities.synced,
         }
-
-
-class _Observer:
-    """Counts for the reflectors."""
-
-    def __init__(self, metrics: "ClientMetrics") -> None:
-        self._metrics = metrics
-
-    def relisted(self, resource: "Resource") -> None:
-        self._metrics.relists.labels(resource.plural).inc()
-
-    def undecodable(self, resource: "Resource") -> None:
-        self._metrics.undecodable.labels(resource.plural).inc()

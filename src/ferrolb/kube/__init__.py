@@ -49,6 +49,7 @@ from ferrolb.kube.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from ferrolb.kube.following import FailureCounter, Follower, wait_for_lists
 from ferrolb.kube.l2_status import L2StatusWriter
 from ferrolb.kube.l2_status_objects import (
     L2StatusContent,
@@ -155,6 +156,8 @@ __all__ = [
     "EndpointIndex",
     "EndpointSliceObject",
     "EventRecorder",
+    "FailureCounter",
+    "Follower",
     "ForbiddenError",
     "GoneError",
     "Identity",
@@ -217,4 +220,5 @@ __all__ = [
     "parse_object",
     "service_from",
     "version_of",
+    "wait_for_lists",
 ]

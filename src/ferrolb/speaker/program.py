@@ -8,9 +8,9 @@ from ferrolb.announce import node_matters
 from ferrolb.kube import (
     ApiError,
     ConfigError,
-    ConflictError,
     EndpointIndex,
     EventRecorder,
+    FailureCounter,
     L2StatusWriter,
     QueueDriver,
     RecorderSettings,
@@ -102,21 +102,6 @@ async def run_speaker(options: "SpeakerOptions") -> None:
         await _Speaker(client, options).run()
 
 
-class _FailureCounter:
-    """Counts passes that raised."""
-
-    def __init__(self, metrics: ClientMetrics) -> None:
-        self._metrics = metrics
-
-    def worked(self) -> None:
-        """Passes are counted by the reconcilers, which know what is one."""
-
-    def failed(self, error: BaseException) -> None:
-        """Count a failed pass; a conflict is no failure, the object had just changed."""
-        if not isinstance(error, ConflictError):
-            self._metrics.update_errors.inc()
-
-
 class _Speaker:
     """The parts of one speaker and how they hang together.
 
@@ -143,7 +128,7 @@ class _Speaker:
         self._watches = Watches()
         self._pod = OwnPod(client, namespace=options.namespace, name=options.pod_name)
         state = OwnState(client, options, self._pod)
-        counter = _FailureCounter(self._client_metrics)
+        counter = FailureCounter(self._client_metrics)
         self._service_queue = QueueDriver[tuple[str, str]](
             "services", self._reconcile_service, observer=counter
         )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from ferrolb.kube import (
     ADDRESS_POOLS,
@@ -16,28 +16,25 @@ from ferrolb.kube import (
     SERVICE_L2_STATUSES,
     SERVICES,
     AnnouncedServiceObject,
-    ApiObject,
     Cache,
     EndpointSliceObject,
+    Follower,
     L2StatusObject,
     NodeObject,
     RawObject,
-    Reflector,
     ReflectorOptions,
     decode_announced_service,
     decode_endpoint_slice,
     decode_l2_status,
     decode_node,
     decode_raw,
+    wait_for_lists,
 )
 
 if TYPE_CHECKING:
-    import msgspec
-
-    from ferrolb.kube import ApiClient, Resource
+    from ferrolb.kube import ApiClient
     from ferrolb.telemetry import ClientMetrics
 
-T = TypeVar("T", bound=ApiObject)
 
 _LOAD_BALANCERS: Final = "spec.type=LoadBalancer"
 """Served since Kubernetes 1.31; an older API server answers 400, and all Services are listed."""
@@ -68,19 +65,7 @@ class Watches:
         metrics: "ClientMetrics",
     ) -> None:
         """Start every reflector in `group`."""
-        observer = _Observer(metrics)
-
-        def follow(
-            resource: "Resource",
-            cache: Cache[T],
-            decode: "Callable[[msgspec.Raw], T]",
-            options: ReflectorOptions,
-        ) -> None:
-            reflector = Reflector(
-                client, resource, cache, decode=decode, options=options, observer=observer
-            )
-            group.create_task(reflector.run(), name=f"reflector {resource.plural}")
-
+        follow = Follower(client, group, metrics=metrics).follow
         everywhere = ReflectorOptions()
         own = ReflectorOptions(namespace=namespace)
         optional = ReflectorOptions(namespace=namespace, optional=True)
@@ -104,14 +89,7 @@ class Watches:
 
     async def synced(self, done: Callable[[str], None]) -> None:
         """Wait until each cache holds a complete list; call `done` with the name of each."""
-
-        async def wait(name: str, event: asyncio.Event) -> None:
-            await event.wait()
-            done(name)
-
-        async with asyncio.TaskGroup() as group:
-            for name, event in self.steps().items():
-                group.create_task(wait(name, event))
+        await wait_for_lists(self.steps(), done)
 
     def steps(self) -> dict[str, asyncio.Event]:
         """Return, by name, what is set once that resource has been listed."""
@@ -125,16 +103,3 @@ class Watches:
             "l2advertisements": self.l2_advertisements.synced,
             "servicel2statuses": self.l2_statuses.synced,
         }
-
-
-class _Observer:
-    """Counts for the reflectors."""
-
-    def __init__(self, metrics: "ClientMetrics") -> None:
-        self._metrics = metrics
-
-    def relisted(self, resource: "Resource") -> None:
-        self._metrics.relists.labels(resource.plural).inc()
-
-    def undecodable(self, resource: "Resource") -> None:
-        self._metrics.undecodable.labels(resource.plural).inc()

@@ -2,13 +2,12 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Final
 
 import click
 
 from ferrolb.cli.gocommand import GoCommand, hidden_flags
-from ferrolb.telemetry import LOG_LEVELS
+from ferrolb.cli.program_options import program_options, start_log
 
 _RETIRED: Final = ("config",)
 _RETIRED_SWITCHES: Final = ("disable-epslices", "enable-pprof")
@@ -40,36 +39,8 @@ Examples:
   ferrolb controller -port=9120 -log-level=debug       MetalLB's way to write flags works too
 """,
 )
-@click.option(
-    "--kubeconfig",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Cluster to use; else $KUBECONFIG, else the Pod's service account.",
-)
-@click.option(
-    "--namespace", default="", help="Where the custom resources are.  [$METALLB_NAMESPACE]"
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=9120,
-    show_default=True,
-    help="Metrics port, 0 = off.",
-)
-@click.option(
-    "--metrics-host", default="127.0.0.1", show_default=True, help="Address to serve metrics on."
-)
-@click.option(
-    "--health-probe-port",
-    type=click.IntRange(0, 65535),
-    default=17472,
-    show_default=True,
-    help="Port of /healthz and /readyz, 0 = off.",
-)
+@program_options
 @click.option("--health-probe-host", default="", help="Address to serve probes on; empty: all.")
-@click.option(
-    "--log-level", default="info", show_default=True, help=f"One of {', '.join(LOG_LEVELS)}."
-)
-@click.option("--lb-class", default="", help="Handle only Services of this loadBalancerClass.")
 @click.option(
     "--ml-secret-name",
     envvar="METALLB_ML_SECRET_NAME",
@@ -94,7 +65,7 @@ Examples:
 @hidden_flags(*_RETIRED, *_NOT_YET)
 @hidden_flags(*_RETIRED_SWITCHES, *_NOT_YET_SWITCHES, is_switch=True)
 @click.pass_context
-def command(ctx: click.Context, /, **flags: object) -> None:
+def command(ctx: click.Context, /, **_flags: object) -> None:
     """Give LoadBalancer Services their addresses.
 
     Watches Services and address pools, writes each address into the Service's status, and says in
@@ -102,17 +73,11 @@ def command(ctx: click.Context, /, **flags: object) -> None:
     """
     from ferrolb.controller import ControllerOptions, run_controller
     from ferrolb.runtime import own_namespace, run_program
-    from ferrolb.telemetry import LogLevelError, configure_logging, get_logger
 
-    try:
-        configure_logging(str(flags["log_level"]))
-    except LogLevelError as error:
-        raise click.ClickException(str(error)) from error
-    log = get_logger()
-    for name in (*_RETIRED, *_RETIRED_SWITCHES, *_NOT_YET, *_NOT_YET_SWITCHES):
-        parameter = name.replace("-", "_")
-        if ctx.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE:
-            log.warning("flag has no effect", flag=f"--{name}")
+    start_log(
+        ctx,
+        without_effect=(*_RETIRED, *_RETIRED_SWITCHES, *_NOT_YET, *_NOT_YET_SWITCHES),
+    )
     options = ControllerOptions(
         kubeconfig=ctx.params["kubeconfig"],
         namespace=own_namespace(ctx.params["namespace"], os.environ),

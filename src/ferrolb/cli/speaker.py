@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ferrolb.cli.gocommand import GoCommand, hidden_flags
-from ferrolb.telemetry import LOG_LEVELS
+from ferrolb.cli.program_options import program_options, start_log
 
 if TYPE_CHECKING:
     from ferrolb.speaker import GossipOptions, SpeakerOptions
@@ -46,14 +46,7 @@ Examples:
 Needs CAP_NET_RAW and nothing else.
 """,
 )
-@click.option(
-    "--kubeconfig",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Cluster to use; else $KUBECONFIG, else the Pod's service account.",
-)
-@click.option(
-    "--namespace", default="", help="Where the custom resources are.  [$METALLB_NAMESPACE]"
-)
+@program_options
 @click.option(
     "--node-name",
     envvar="METALLB_NODE_NAME",
@@ -69,32 +62,11 @@ Needs CAP_NET_RAW and nothing else.
     help="Own Pod; owns what the speaker writes.",
 )
 @click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=9120,
-    show_default=True,
-    help="Metrics port, 0 = off.",
-)
-@click.option(
-    "--metrics-host", default="127.0.0.1", show_default=True, help="Address to serve metrics on."
-)
-@click.option(
-    "--health-probe-port",
-    type=click.IntRange(0, 65535),
-    default=17472,
-    show_default=True,
-    help="Port of /healthz and /readyz, 0 = off.",
-)
-@click.option(
     "--health-probe-host",
     default="127.0.0.1",
     show_default=True,
     help="Address to serve probes on.",
 )
-@click.option(
-    "--log-level", default="info", show_default=True, help=f"One of {', '.join(LOG_LEVELS)}."
-)
-@click.option("--lb-class", default="", help="Handle only Services of this loadBalancerClass.")
 @click.option(
     "--ignore-exclude-lb",
     is_flag=True,
@@ -140,7 +112,7 @@ Needs CAP_NET_RAW and nothing else.
 @hidden_flags(*_RETIRED, *_NOT_YET)
 @hidden_flags(*_RETIRED_SWITCHES, *_NOT_YET_SWITCHES, is_switch=True)
 @click.pass_context
-def command(ctx: click.Context, /, **flags: object) -> None:
+def command(ctx: click.Context, /, **_flags: object) -> None:
     """Announce the Services' addresses from this node.
 
     Answers ARP and Neighbor Discovery for the addresses that this node is elected for, and says in
@@ -148,17 +120,11 @@ def command(ctx: click.Context, /, **flags: object) -> None:
     """
     from ferrolb.runtime import run_program
     from ferrolb.speaker import run_speaker
-    from ferrolb.telemetry import LogLevelError, configure_logging, get_logger
 
-    try:
-        configure_logging(str(flags["log_level"]))
-    except LogLevelError as error:
-        raise click.ClickException(str(error)) from error
-    log = get_logger()
-    for name in (*_RETIRED, *_RETIRED_SWITCHES, *_NOT_YET, *_NOT_YET_SWITCHES):
-        parameter = name.replace("-", "_")
-        if ctx.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE:
-            log.warning("flag has no effect", flag=f"--{name}")
+    start_log(
+        ctx,
+        without_effect=(*_RETIRED, *_RETIRED_SWITCHES, *_NOT_YET, *_NOT_YET_SWITCHES),
+    )
     options = speaker_options(ctx.params, os.environ)
     sys.exit(run_program(lambda: run_speaker(options)))
 

@@ -10,6 +10,7 @@ from ferrolb.config import (
 )
 from ferrolb.kube import contents
 from ferrolb.model import Namespace
+from ferrolb.runtime import ConfigurationLog
 from ferrolb.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class PoolReconciler:
         self._signals = signals
         self._in_force = in_force
         self._accepted = AcceptedPools()
-        self._errors: tuple[str, ...] = ()
-        self._log = get_logger(controller="PoolReconciler")
+        self._said = ConfigurationLog(get_logger(controller="PoolReconciler"), metrics)
 
     async def reconcile(self, _key: str) -> "RequeueAfter | None":
         """Make one pass; only a failure to report is raised, and the pass repeated later."""
@@ -66,10 +66,7 @@ class PoolReconciler:
         self._signals.pools_touched(self._engine.pools_touched())
         self._signals.wake(sorted(concerned))
         self._in_force(config.pools)
-        self._metrics.config_stale.set(0 if config.is_valid else 1)
-        if config.is_valid:
-            self._metrics.config_loaded.set(1)
-        self._log_change(config)
+        self._said.loaded(config.errors)
         return config
 
     def _objects(self) -> PoolObjects:
@@ -83,19 +80,3 @@ class PoolReconciler:
                 for obj in watches.namespaces.values()
             },
         )
-
-    def _log_change(self, config: PoolConfig) -> None:
-        errors = tuple(error.message for error in config.errors)
-        if errors == self._errors:
-            return
-        self._errors = errors
-        for error in config.errors:
-            self._metrics.update_errors.inc()
-            self._log.error(
-                "configuration error",
-                object=str(error.object),
-                path=error.path,
-                error=error.message,
-            )
-        if not errors:
-            self._log.info("configuration loaded", _event="configLoaded")

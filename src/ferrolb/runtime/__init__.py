@@ -1,11 +1,13 @@
 """What the programs share: supervision and signals, HTTP endpoints, the namespace they run in."""
 
+from ferrolb.runtime.configuration_log import ConfigurationLog
 from ferrolb.runtime.endpoints import Health, bind_socket, health_app, metrics_app, serve_http
 from ferrolb.runtime.namespace import DEFAULT_NAMESPACE, own_namespace
 from ferrolb.runtime.program import StartupError, run_program
 
 __all__ = [
     "DEFAULT_NAMESPACE",
+    "ConfigurationLog",
     "Health",
     "StartupError",
     "bind_socket",

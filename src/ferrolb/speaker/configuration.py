@@ -14,6 +14,7 @@ from ferrolb.config import (
 )
 from ferrolb.kube import contents, node_from
 from ferrolb.model import PoolSet
+from ferrolb.runtime import ConfigurationLog
 from ferrolb.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ class ConfigurationReconciler:
         self._advertisements: AdvertisementConfig | None = None
         self._members: frozenset[NodeName] | None = None
         self._view: View | None = None
-        self._errors: tuple[str, ...] = ()
-        self._log = get_logger(controller="ConfigReconciler")
+        self._said = ConfigurationLog(get_logger(controller="ConfigReconciler"), metrics)
 
     async def reconcile(self, _key: str) -> "RequeueAfter | None":
         """Make one pass; only a failure to report is raised, and the pass repeated later."""
@@ -93,10 +93,7 @@ class ConfigurationReconciler:
         self._accepted_advertisements = advertisements.accepted
         self._advertisements = advertisements
         errors = (*pools.errors, *advertisements.errors)
-        self._metrics.config_stale.set(1 if errors else 0)
-        if not errors:
-            self._metrics.config_loaded.set(1)
-        self._log_change(errors)
+        self._said.loaded(errors)
         self._put(advertisements, nodes)
         return errors
 
@@ -134,19 +131,3 @@ class ConfigurationReconciler:
         if view != self._view:
             self._view = view
             self._put_in_force(view)
-
-    def _log_change(self, errors: "tuple[ConfigError, ...]") -> None:
-        messages = tuple(error.message for error in errors)
-        if messages == self._errors:
-            return
-        self._errors = messages
-        for error in errors:
-            self._metrics.update_errors.inc()
-            self._log.error(
-                "configuration error",
-                object=str(error.object),
-                path=error.path,
-                error=error.message,
-            )
-        if not messages:
-            self._log.info("configuration loaded", _event="configLoaded")

@@ -67,6 +67,20 @@ class LabCluster(Kubectl):
         assert done.returncode == 0, f"curl {url}: {done.stderr}"
         return json.loads(done.stdout)
 
+    def ask_by_udp(self, ip: str, *, port: int = 80) -> Any:
+        """Return what the pod behind an address answers to a datagram."""
+        source = (
+            "import socket, sys\n"
+            "family, _, _, _, to = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]))[0]\n"
+            "with socket.socket(family, socket.SOCK_DGRAM) as udp:\n"
+            "    udp.settimeout(5)\n"
+            "    udp.sendto(b'hello', to)\n"
+            "    sys.stdout.write(udp.recv(4096).decode())\n"
+        )
+        done = self.lab.exec("client", [sys.executable, "-c", source, ip, str(port)])
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def statuses(self, service: str) -> list[dict[str, Any]]:
         """Return the `status` of each ServiceL2Status of a Service."""
         found = self.get(

@@ -90,6 +90,8 @@ def test_req25_r28_r29_applied_service_is_reachable_and_described_until_it_is_de
     assert {cluster.wait_owner(ipv4), cluster.wait_owner(ipv6)} == {node}
     assert cluster.curl(ipv4)["pod"] in ("web-1", "web-2")
     assert cluster.curl(ipv6)["pod"] in ("web-1", "web-2")
+    assert cluster.ask_by_udp(ipv4)["pod"] in ("web-1", "web-2")
+    assert cluster.ask_by_udp(ipv6)["pod"] in ("web-1", "web-2")
     assert cluster.wait_status("view", node) == {
         "node": node,
         "serviceName": "view",

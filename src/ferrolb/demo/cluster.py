@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from ferrolb.lab import Lab, LabError, LabOptions
+from ferrolb.lab import Judge, Lab, LabError, LabOptions
 
 START_DEADLINE_S: Final = 20.0
 """Seconds for the API server to answer; it takes under two on an idle machine."""
@@ -34,6 +34,8 @@ class Cluster:
     programs: tuple["Program", ...]
     """What was started beside the lab."""
     lab: Lab | None = None
+    judge: Judge | None = None
+    """Watches the lab's wire; told of every address before it is asked for, and of every fault."""
 
     def kubectl(self, *arguments: str) -> str:
         """Run `kubectl` and return what it prints.
@@ -92,7 +94,9 @@ def running_lab(folder: Path, *, progress: Callable[[str], None]) -> Iterator[Cl
     except LabError as error:
         raise DemoError(f"the network lab did not start: {error}") from error
     try:
-        yield Cluster(folder=folder, kubeconfig=lab.kubeconfig, programs=(), lab=lab)
+        yield Cluster(
+            folder=folder, kubeconfig=lab.kubeconfig, programs=(), lab=lab, judge=Judge(lab)
+        )
     finally:
         lab.down()
 

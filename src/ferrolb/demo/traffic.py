@@ -7,15 +7,15 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from ferrolb.demo.cluster import Cluster, DemoError
-from ferrolb.lab import Lab, Witness, silences
+from ferrolb.lab import Judge, Lab, Witness, silences
 
 if TYPE_CHECKING:
     from ferrolb.lab import Span
     from ferrolb.model import IPAddress
 
 CLIENT: Final = "client"
-_REQUESTS: Final = (("named-pool", "192.168.100.5"), ("service-http", "172.31.249.7"))
-"""(Service, its address), as in the chapter."""
+REACHABLE: Final = (("named-pool", "192.168.100.5"), ("service-http", "172.31.249.7"))
+"""(Service with pods, its address), as in the chapter."""
 
 _DEADLINE_S: Final = 10.0
 _FAILOVER_S: Final = 15.0
@@ -52,14 +52,14 @@ def await_owner(up: Cluster, service: str) -> str:
     raise DemoError(f"nobody announces service {service}")
 
 
-def show_traffic(up: Cluster, lab: Lab, say: Say) -> None:
+def show_traffic(up: Cluster, lab: Lab, judge: Judge, say: Say) -> None:
     """Reach the pods through the addresses, then let the node that announces one die."""
     say("\n== Traffic, from a client on the segment\n\n")
-    for service, address in _REQUESTS:
+    for service, address in REACHABLE:
         owner = await_owner(up, service)
         say(f"$ curl http://{address}/      # {service}, announced by {owner}\n")
         say(f"{_curl(lab, address)}\n")
-    show_failover(up, lab, say)
+    show_failover(up, lab, judge, say)
 
 
 def _curl(lab: Lab, address: str) -> str:
@@ -69,28 +69,39 @@ def _curl(lab: Lab, address: str) -> str:
     return done.stdout.strip()
 
 
-def show_failover(up: Cluster, lab: Lab, say: Say) -> None:
+def show_failover(up: Cluster, lab: Lab, judge: Judge, say: Say) -> None:
     """Kill the owner's speaker, cut its port, and say how long nobody answered.
 
     Raises:
         DemoError: no other node has taken over in time.
     """
-    service, address = _REQUESTS[0]
+    service, address = REACHABLE[0]
     ip, owner = ip_address(address), await_owner(up, service)
     say(f"\n== {owner} dies: its speaker is killed, and its cable cut\n\n")
-    witness = Witness(lab.folder)
-    witness.probe([ip])
     for fault in ("kill", "port-down"):
         say(f"$ ferrolb lab fault {fault} {owner}\n")
-        effect = lab.fault(fault, owner)
-    successor, spans = _await_successor(witness, ip, owner, since=effect.at - _LOOK_BACK_S)
+        effect = judge.fault(fault, owner)
+    successor, spans = _await_successor(judge.witness, ip, owner, since=effect.at - _LOOK_BACK_S)
     gap_s = max((end - begin for begin, end in silences(spans)), default=0.0)
     say(f"\n{successor} answers for {address} now; nobody did for {gap_s:.2f} s.\n")
     say(f"$ curl http://{address}/      # {service}, announced by {successor}\n")
     say(f"{_curl(lab, address)}\n")
-    witness.probe([])
     for fault in ("port-down", "kill"):
-        lab.heal(fault, owner)
+        judge.heal(fault, owner)
+    _judge(judge, say)
+
+
+def _judge(judge: Judge, say: Say) -> None:
+    """Say what the wire showed over the whole run.
+
+    Raises:
+        DemoError: an address was answered by two nodes, by none, or by one that may not.
+    """
+    found = judge.verdict()
+    if found:
+        lines = [f"{one.invariant} {one.ip}: {one.text}" for one in found]
+        raise DemoError("the wire showed what must not be:\n  " + "\n  ".join(lines))
+    say("\nOn the wire no address was ever answered by two nodes past the bound, nor left alone.\n")
 
 
 def _await_successor(

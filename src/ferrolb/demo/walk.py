@@ -5,12 +5,13 @@ import json
 import tempfile
 import time
 from contextlib import AbstractContextManager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from ferrolb.demo.cluster import Cluster, DemoError, running_cluster, running_lab
 from ferrolb.demo.steps import FINAL_DESCRIBE, STEPS, Step
-from ferrolb.demo.traffic import Say, await_owner, describe, show_traffic
+from ferrolb.demo.traffic import REACHABLE, Say, await_owner, describe, show_traffic
 from ferrolb.lab import check_machine
 
 _STEP_DEADLINE_S: Final = 10.0
@@ -36,8 +37,8 @@ def run_demo(*, keep: bool, say: Say) -> None:
             _show(up, step, heading=f"{number}. {step.title}", say=say)
         _show_all(up, say)
         say(f"\nEvery Service got what it must, in {time.monotonic() - began:.1f} s.\n")
-        if up.lab is not None:
-            show_traffic(up, up.lab, say)
+        if up.lab is not None and up.judge is not None:
+            show_traffic(up, up.lab, up.judge, say)
         if keep:
             _stay(up, say)
 
@@ -55,6 +56,9 @@ def _running(folder: Path, say: Say) -> AbstractContextManager[Cluster]:
 
 def _show(up: Cluster, step: Step, *, heading: str, say: Say) -> None:
     say(f"\n== {heading}\n{step.says}\n\n")
+    for address in {address for one, address in step.addresses if (one, address) in REACHABLE}:
+        if up.judge is not None:
+            up.judge.expect(ip_address(address))
     _apply(up, step.manifest, say)
     if step.without_lab and up.lab is None:
         _apply(up, step.without_lab, say)

@@ -8,10 +8,10 @@ STAMP := $(VENV)/.set-up
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup run test test-rootless check bench schemas deploy docs lock clean
+.PHONY: help setup run test test-rootless envtest envtest-build check bench schemas deploy docs lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## install what the project needs into .venv (as root on Debian also missing system packages)
 
@@ -27,6 +27,12 @@ test: check ## every check and every test
 
 test-rootless: $(STAMP) ## the tests that make networks, without any right (root gives all of them up)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test_rootless.sh $(ARGS)
+
+envtest-build: ## build the real API server, once (needs Go)
+	scripts/build_envtest.sh
+
+envtest: $(STAMP) envtest-build ## the same tests on a real API server, traffic and roles included
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/envtest.sh $(ARGS)
 
 check: $(STAMP) ## format, lint, import contracts, types, generated files
 	$(BIN)/ruff format --check .

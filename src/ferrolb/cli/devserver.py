@@ -36,12 +36,14 @@ Examples:
     help="Directory that keeps objects, certificates and token; in memory without it.",
 )
 @click.option("--name", "names", multiple=True, help="Further name or address for the certificate.")
+@click.option("--rbac", is_flag=True, help="Enforce roles; without, any account may do anything.")
 @click.option("--log-level", default="warn", show_default=True, help="all, debug, ... none.")
 def command(
     listen: ListenAddress,
     write_kubeconfig: Path | None,
     data: Path | None,
     names: tuple[str, ...],
+    rbac: bool,
     log_level: str,
 ) -> None:
     """Run a Kubernetes API server for development and tests; never use it in production.
@@ -67,6 +69,7 @@ def command(
         kubeconfig=write_kubeconfig,
         data_dir=data,
         extra_names=names,
+        is_rbac=rbac,
     )
 
     def say(endpoint: Endpoint) -> None:

@@ -17,6 +17,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "ferrolb.cli.devserver",
         "Run a Kubernetes API server for development and tests.",
     ),
+    "envtest": ("ferrolb.cli.envtest", "Run a real Kubernetes API server for tests."),
     "lab": ("ferrolb.cli.lab", "Run a cluster's network on this machine."),
     "demo": ("ferrolb.cli.demo", "Show the main job from end to end."),
 }

@@ -5,7 +5,8 @@ API server does to JSON objects is `apimachinery`, versions and history are `sto
 development and test cluster, never a production one.
 """
 
-from ferrolb.devserver.options import DevServerOptions, Endpoint
+from ferrolb.devserver.options import DevServerOptions
 from ferrolb.devserver.server import serve
+from ferrolb.pki import Endpoint
 
 __all__ = ["DevServerOptions", "Endpoint", "serve"]

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from ferrolb.devserver.tls import write_private
+from ferrolb.pki import write_private
 
 CREDENTIAL_FILE: Final = "token"
 """Where the data directory keeps the bearer token."""

@@ -1,4 +1,4 @@
-"""What a caller may set of the dev API server, and what it learns of a running one."""
+"""What a caller may set of the dev API server."""
 
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -35,17 +35,7 @@ class DevServerOptions:
     """Further host names and addresses that the server certificate shall cover."""
     service_ranges: tuple[IPNetwork, ...] = DEFAULT_SERVICE_RANGES
     """One network a family for cluster addresses; the first is the default family."""
+    is_rbac: bool = False
+    """Whether roles are enforced; without, every account may do everything."""
     node_ports: tuple[int, int] = DEFAULT_NODE_PORTS
     """First and last port for Services of type NodePort and LoadBalancer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where and how a running dev API server is reached."""
-
-    url: str
-    host: str
-    port: int
-    token: str
-    ca_pem: str
-    kubeconfig: Path | None

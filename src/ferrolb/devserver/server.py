@@ -25,15 +25,20 @@ from ferrolb.devserver.definitions import (
 from ferrolb.devserver.expiry import sweep
 from ferrolb.devserver.journal import Journal
 from ferrolb.devserver.journal_files import JournalError
-from ferrolb.devserver.kubeconfig import write_kubeconfig
 from ferrolb.devserver.metrics import Metrics
-from ferrolb.devserver.options import DevServerOptions, Endpoint
+from ferrolb.devserver.options import DevServerOptions
 from ferrolb.devserver.ranges import ServiceRanges
 from ferrolb.devserver.reaping import Reaper
 from ferrolb.devserver.registry import Registry
 from ferrolb.devserver.seeding import seed
-from ferrolb.devserver.tls import ServerIdentity, load_or_make_identity, server_context
 from ferrolb.devserver.watching import Hub
+from ferrolb.pki import (
+    Endpoint,
+    ServerIdentity,
+    load_or_make_identity,
+    server_context,
+    write_kubeconfig,
+)
 from ferrolb.runtime import StartupError, bind_socket
 from ferrolb.store import ChangeType, Store
 

@@ -10,8 +10,8 @@ from cryptography import x509
 
 from ferrolb.devserver import Endpoint
 from ferrolb.devserver.authentication import Authenticator, load_or_make_token
-from ferrolb.devserver.kubeconfig import kubeconfig_text, write_kubeconfig
-from ferrolb.devserver.tls import (
+from ferrolb.pki import kubeconfig_text, write_kubeconfig
+from ferrolb.pki.certificates import (
     CA_KEY_FILE,
     RENEW_BEFORE,
     SERVER_CERT_FILE,

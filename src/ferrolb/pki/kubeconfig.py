@@ -1,15 +1,28 @@
-"""The kubeconfig file by which clients find and trust the dev API server."""
+"""The kubeconfig file by which clients find and trust an API server that we run."""
 
 import base64
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import yaml
 
-from ferrolb.devserver.options import Endpoint
-from ferrolb.devserver.tls import write_private
+from ferrolb.pki.certificates import write_private
 
 CONTEXT_NAME: Final = "ferrolb-dev"
 """Name of cluster, user and context in the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where and how a running API server is reached."""
+
+    url: str
+    host: str
+    port: int
+    token: str
+    ca_pem: str
+    kubeconfig: Path | None
 
 
 def kubeconfig_text(endpoint: Endpoint) -> str:

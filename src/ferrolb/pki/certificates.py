@@ -1,4 +1,4 @@
-"""Certificate authority and server certificate of the dev API server."""
+"""Certificate authority and server certificate of an API server that we run."""
 
 import contextlib
 import os

@@ -1,0 +1,25 @@
+"""Certificates, keys and kubeconfigs of the API servers that we run for development and tests."""
+
+from ferrolb.pki.certificates import (
+    KeyPair,
+    ServerIdentity,
+    load_or_make_identity,
+    make_authority,
+    make_server_pair,
+    server_context,
+    write_private,
+)
+from ferrolb.pki.kubeconfig import Endpoint, kubeconfig_text, write_kubeconfig
+
+__all__ = [
+    "Endpoint",
+    "KeyPair",
+    "ServerIdentity",
+    "kubeconfig_text",
+    "load_or_make_identity",
+    "make_authority",
+    "make_server_pair",
+    "server_context",
+    "write_kubeconfig",
+    "write_private",
+]

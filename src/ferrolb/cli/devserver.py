@@ -43,6 +43,7 @@ def command(
     write_kubeconfig: Path | None,
     data: Path | None,
     names: tuple[str, ...],
+    *,
     rbac: bool,
     log_level: str,
 ) -> None:

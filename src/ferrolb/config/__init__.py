@@ -47,6 +47,7 @@ from ferrolb.config.state import (
     handler_condition,
     pool_condition,
     read_conditions,
+    rights_condition,
     speaker_condition,
     unknown_condition,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "pools_with_bgp",
     "read_conditions",
     "resolve_community",
+    "rights_condition",
     "speaker_condition",
     "unknown_condition",
     "unreadable_object",

@@ -21,6 +21,9 @@ SPEAKER_CONDITION: Final = "configReconcilerValid"
 FIELD_CONDITION: Final = "ferrolb.io/fieldsValid"
 """Type of our own condition, which has object and field path of every error."""
 
+RIGHTS_CONDITION: Final = "ferrolb.io/rightsGranted"
+"""Type of our own condition that says which rights the roles lack."""
+
 MAX_CONDITION_CHARS: Final = 32_768
 """Longest message of a condition that the schema of ConfigurationState admits."""
 
@@ -42,6 +45,7 @@ class ConditionReason(StrEnum):
     CONFIGURATION_ERROR = "ConfigurationError"
     UNKNOWN_ERROR = "UnknownError"
     FIELD_ERRORS = "FieldErrors"
+    MISSING_RIGHTS = "MissingRights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,21 @@ def field_condition(errors: "Sequence[ConfigError]") -> Condition:
         is_true=False,
         reason=ConditionReason.FIELD_ERRORS,
         message=_fitting(lines[0], lines[1:]),
+    )
+
+
+def rights_condition(lines: "Sequence[str]") -> Condition:
+    """Return our own condition about the roles: a line for each right that they lack.
+
+    It does not make the result Invalid, which is about the configuration.
+    """
+    if not lines:
+        return Condition(type=RIGHTS_CONDITION, is_true=True, reason=ConditionReason.RECONCILED)
+    return Condition(
+        type=RIGHTS_CONDITION,
+        is_true=False,
+        reason=ConditionReason.MISSING_RIGHTS,
+        message=_fitting(lines[0], list(lines[1:])),
     )
 
 

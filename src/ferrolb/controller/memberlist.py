@@ -1,5 +1,6 @@
 """The secret that the speakers' gossip is encrypted with; the controller creates it once."""
 
+import asyncio
 import base64
 import secrets
 from typing import TYPE_CHECKING, Final
@@ -8,6 +9,8 @@ from ferrolb.kube import (
     DEPLOYMENTS,
     SECRETS,
     AlreadyExistsError,
+    ApiError,
+    ForbiddenError,
     NotFoundError,
     parse_object,
 )
@@ -17,9 +20,62 @@ from ferrolb.telemetry import get_logger
 if TYPE_CHECKING:
     from ferrolb.kube import ApiClient
     from ferrolb.model import JsonObject
+    from ferrolb.runtime import Health
 
 _KEY_BYTES: Final = 16
 """AES-128, as the gossip protocol takes it; what MetalLB creates."""
+
+
+RETRY_S: Final = 15.0
+"""Seconds between tries while the roles do not allow it."""
+
+_STEP: Final = "memberlist secret"
+
+
+class MemberlistSecret:
+    """The secret of one installation."""
+
+    def __init__(self, client: "ApiClient", *, namespace: str, name: str, deployment: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._deployment = deployment
+
+    async def ensure(self) -> bool:
+        """Create it unless it is there; False where the roles do not allow that.
+
+        Raises:
+            StartupError: the Deployment that is to own it does not exist.
+            ApiError: the API failed.
+        """
+        try:
+            await ensure_memberlist_secret(
+                self._client,
+                namespace=self._namespace,
+                name=self._name,
+                deployment=self._deployment,
+            )
+        except ForbiddenError as error:
+            if error.right is None:
+                raise
+            return False
+        return True
+
+    async def insist(self, health: "Health") -> None:
+        """Try again and again; addresses are given meanwhile, and the probes tell."""
+        health.failing(_STEP, "the roles do not allow to look for it, or to create it")
+        is_there = False
+        while not is_there:
+            await asyncio.sleep(RETRY_S)
+            is_there = await self._try()
+        health.recovered(_STEP)
+
+    async def _try(self) -> bool:
+        try:
+            return await self.ensure()
+        except ApiError as error:
+            get_logger().warning("cannot create the memberlist secret", error=str(error))
+            return False
 
 
 async def ensure_memberlist_secret(

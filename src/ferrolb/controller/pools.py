@@ -1,6 +1,6 @@
 """The pool reconciler: the configuration as a whole, put in force, errors reported."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ferrolb.config import (
     AcceptedPools,
@@ -8,7 +8,7 @@ from ferrolb.config import (
     PoolObjects,
     parse_pools,
 )
-from ferrolb.kube import contents
+from ferrolb.kube import RequeueAfter, contents
 from ferrolb.model import Namespace
 from ferrolb.runtime import ConfigurationLog
 from ferrolb.telemetry import get_logger
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from ferrolb.controller.state import OwnState
     from ferrolb.controller.watches import Watches
     from ferrolb.converge import Engine
-    from ferrolb.kube import RequeueAfter
     from ferrolb.model import PoolSet
     from ferrolb.telemetry import ClientMetrics
+
+
+REPORT_RETRY_S: Final = 60.0
+"""Seconds until the state is reported again that could not be: its resource may be defined, or the
+roles be mended, by then."""
 
 
 class PoolReconciler:
@@ -51,11 +55,11 @@ class PoolReconciler:
         self._accepted = AcceptedPools()
         self._said = ConfigurationLog(get_logger(controller="PoolReconciler"), metrics)
 
-    async def reconcile(self, _key: str) -> "RequeueAfter | None":
+    async def reconcile(self, _key: str) -> RequeueAfter | None:
         """Make one pass; only a failure to report is raised, and the pass repeated later."""
         config = self.load()
-        await self._state.report(config.errors)
-        return None
+        is_reported = await self._state.report(config.errors)
+        return None if is_reported else RequeueAfter(REPORT_RETRY_S)
 
     def load(self) -> PoolConfig:
         """Put the configuration that the caches hold in force."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ferrolb.controller.coverage import CoverageReporter
-from ferrolb.controller.memberlist import ensure_memberlist_secret
+from ferrolb.controller.memberlist import MemberlistSecret
 from ferrolb.controller.pool_status import PoolStatusReconciler, PoolStatusTrigger
 from ferrolb.controller.pools import PoolReconciler
 from ferrolb.controller.services import ServiceReconciler
@@ -20,10 +20,12 @@ from ferrolb.kube import (
     QueueDriver,
     RecorderSettings,
     RequeueAfter,
+    Rights,
     StatusWriter,
     connect,
     service_from,
 )
+from ferrolb.rbac import Program
 from ferrolb.runtime import (
     Health,
     StartupError,
@@ -61,32 +63,34 @@ async def run_controller(options: "ControllerOptions") -> None:
         StartupError: there is no usable cluster configuration, a port is taken, or the memberlist
             secret cannot be made.
     """
+    rights = Rights(Program.CONTROLLER)
     try:
-        client = connect(options.kubeconfig)
+        client = connect(options.kubeconfig, rights=rights)
     except ConfigError as error:
         raise StartupError(str(error)) from error
     async with client:
         get_logger().info(
             "starting", server=client.server, namespace=options.namespace, lb_class=options.lb_class
         )
-        await _Controller(client, options).run()
+        await _Controller(client, options, rights).run()
 
 
 class _Controller:
     """The parts of one controller and how they hang together."""
 
-    def __init__(self, client: "ApiClient", options: "ControllerOptions") -> None:
+    def __init__(self, client: "ApiClient", options: "ControllerOptions", rights: Rights) -> None:
         self._client = client
         self._options = options
+        self._rights = rights
         self._registry = new_registry()
         self._metrics = ClientMetrics(self._registry)
         self._metrics.leader_election.set(0)
-        self._health = Health()
+        self._health = Health(remarks=rights.lines)
         self._watches = Watches()
         self._engine = Engine(lb_class=options.lb_class)
         self._registry.register(PoolSamples(self._samples))
         writer = StatusWriter(client, metrics=self._metrics)
-        self._state = OwnState(client, options)
+        self._state = OwnState(client, options, rights)
         pool_status = PoolStatusReconciler(
             namespace=options.namespace,
             pools=self._watches.pools,
@@ -139,7 +143,7 @@ class _Controller:
                 group, self._client, namespace=self._options.namespace, metrics=self._metrics
             )
             await self._watches.synced(self._health.done)
-            await self._prepare_namespace()
+            await self._prepare_namespace(group)
             # A later issue elects a leader here: standby replicas follow, but decide nothing.
             self._pools.load()
             self._engine.adopt(service_from(obj) for obj in self._watches.services.values())
@@ -167,19 +171,22 @@ class _Controller:
             listener = bind_socket(options.metrics_host, options.port)
             group.create_task(serve_http(metrics_app(self._registry), listener), name="metrics")
 
-    async def _prepare_namespace(self) -> None:
+    async def _prepare_namespace(self, group: asyncio.TaskGroup) -> None:
         options = self._options
         if not options.ml_secret_name:
             return
+        secret = MemberlistSecret(
+            self._client,
+            namespace=options.namespace,
+            name=options.ml_secret_name,
+            deployment=options.deployment,
+        )
         try:
-            await ensure_memberlist_secret(
-                self._client,
-                namespace=options.namespace,
-                name=options.ml_secret_name,
-                deployment=options.deployment,
-            )
+            is_there = await secret.ensure()
         except ApiError as error:
             raise StartupError(f"cannot create the memberlist secret: {error}") from error
+        if not is_there:
+            group.create_task(secret.insist(self._health), name="memberlist secret")
 
     def _subscribe(self) -> None:
         watches = self._watches
@@ -191,6 +198,7 @@ class _Controller:
         watches.communities.subscribe(self._on_configuration)
         self._coverage.subscribe()
         watches.own_state.subscribe(lambda change: self._state.on_change(change, self._reload))
+        self._rights.subscribe(self._reload)
 
     def _enqueue_all(self) -> None:
         self._pool_queue.add(_POOLS_KEY)

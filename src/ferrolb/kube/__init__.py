@@ -50,6 +50,7 @@ from ferrolb.kube.errors import (
     UnreachableError,
 )
 from ferrolb.kube.following import FailureCounter, Follower, wait_for_lists
+from ferrolb.kube.jitter import half_to_full
 from ferrolb.kube.l2_status import L2StatusWriter
 from ferrolb.kube.l2_status_objects import (
     L2StatusContent,
@@ -98,6 +99,7 @@ from ferrolb.kube.resource import (
     ApiPath,
     Resource,
 )
+from ferrolb.kube.rights import Rights, refused_right
 from ferrolb.kube.speaker_objects import (
     AnnouncedServiceObject,
     EndpointSliceObject,
@@ -189,6 +191,7 @@ __all__ = [
     "ReflectorOptions",
     "RequeueAfter",
     "Resource",
+    "Rights",
     "ServerError",
     "ServiceIndex",
     "ServiceObject",
@@ -213,11 +216,13 @@ __all__ = [
     "decode_service",
     "endpoints_from",
     "find_owner",
+    "half_to_full",
     "key_of",
     "list_pods",
     "load_access",
     "node_from",
     "parse_object",
+    "refused_right",
     "service_from",
     "version_of",
     "wait_for_lists",

@@ -21,13 +21,16 @@ import msgspec
 from ferrolb import __version__
 from ferrolb.kube.access import AUTH_ERRORS, Access, load_access
 from ferrolb.kube.errors import (
+    ApiError,
     BadAnswerError,
+    ForbiddenError,
     SilentError,
     UnreachableError,
     error_from_answer,
 )
 from ferrolb.kube.lanes import Lanes
 from ferrolb.kube.resource import ApiPath
+from ferrolb.kube.rights import Rights, refused_right
 from ferrolb.model import JsonObject
 
 USER_AGENT: Final = f"ferrolb/{__version__}"
@@ -122,10 +125,20 @@ class WatchOptions:
 
 
 class ApiClient:
-    """A connection pool to one API server. Use `async with`, or end it with `aclose`."""
+    """A connection pool to one API server. Use `async with`, or end it with `aclose`.
 
-    def __init__(self, access: Access, settings: ClientSettings | None = None) -> None:
+    `rights`, if given, is told what the roles refuse, and what they grant again.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        settings: ClientSettings | None = None,
+        *,
+        rights: Rights | None = None,
+    ) -> None:
         self._settings = settings or ClientSettings()
+        self._rights = rights
         self._access = access
         self._http = httpx2.AsyncClient(
             base_url=access.server,
@@ -242,9 +255,8 @@ class ApiClient:
         response = await self._open(request, self._settings.request_timeout_s)
         try:
             if response.status_code >= 300:
-                raise error_from_answer(
-                    response.status_code, await response.aread(), response.headers
-                )
+                raise self._error(response, await response.aread())
+            self._granted(request)
             async with aclosing(_lines(response)) as lines:
                 yield lines
         finally:
@@ -284,8 +296,22 @@ class ApiClient:
         except httpx2.HTTPError as error:
             raise UnreachableError(_told(request, type(error).__name__)) from error
         if response.status_code >= 300:
-            raise error_from_answer(response.status_code, content, response.headers)
+            raise self._error(response, content)
+        self._granted(request)
         return content
+
+    def _error(self, response: httpx2.Response, content: bytes) -> ApiError:
+        error = error_from_answer(response.status_code, content, response.headers)
+        if isinstance(error, ForbiddenError):
+            request = response.request
+            error.right = refused_right(request.method, str(request.url), error)
+            if error.right is not None and self._rights is not None:
+                self._rights.on_refused(error.right)
+        return error
+
+    def _granted(self, request: httpx2.Request) -> None:
+        if self._rights is not None and self._rights.missing:
+            self._rights.on_granted(request.method, str(request.url))
 
     async def _open(self, request: httpx2.Request, timeout_s: float) -> httpx2.Response:
         """Send the request and wait for the head of the answer."""
@@ -302,7 +328,12 @@ class ApiClient:
             raise UnreachableError(_told(request, text)) from error
 
 
-def connect(kubeconfig: Path | None, settings: ClientSettings | None = None) -> ApiClient:
+def connect(
+    kubeconfig: Path | None,
+    settings: ClientSettings | None = None,
+    *,
+    rights: Rights | None = None,
+) -> ApiClient:
     """Make a client for the cluster that the arguments and the environment name.
 
     Nothing is sent yet.
@@ -310,7 +341,7 @@ def connect(kubeconfig: Path | None, settings: ClientSettings | None = None) -> 
     Raises:
         ConfigError: no configuration was found, or it cannot be used; the text is for the user.
     """
-    return ApiClient(load_access(kubeconfig, environ=os.environ), settings)
+    return ApiClient(load_access(kubeconfig, environ=os.environ), settings, rights=rights)
 
 
 def parse_object(body: bytes) -> JsonObject:

@@ -122,8 +122,11 @@ class ConfigurationState:
         async with self._lock:
             return await self._ensure()
 
-    async def report(self, manager: str, conditions: "Sequence[Condition]") -> None:
+    async def report(self, manager: str, conditions: "Sequence[Condition]") -> bool:
         """Set these conditions, and what follows from all conditions of the object.
+
+        Returns:
+            False where that is not possible for now: no such resource, or no right.
 
         `manager` is the field manager: MetalLB's are `poolReconciler` and `configReconciler`. A
         condition that it reported before and does not report now is removed.
@@ -133,11 +136,13 @@ class ConfigurationState:
         """
         async with self._lock:
             if not self._is_known and not await self._ensure():
-                return
+                return False
             try:
                 await self._report_anew(manager, conditions)
             except (NotFoundError, ForbiddenError) as error:
                 self._give_up(error)
+                return False
+            return True
 
     def forget(self) -> None:
         """The object was deleted, or changed by somebody else: look before the next write."""

@@ -10,6 +10,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ferrolb.rbac import Right
+
 
 class KubeError(Exception):
     """Base of this room's errors."""
@@ -76,6 +78,8 @@ class ForbiddenError(ApiError):
     """403: the roles do not allow it, or admission refused it."""
 
     default_reason = "Forbidden"
+    right: "Right | None" = None
+    """What the roles do not grant; None where admission refused it."""
 
 
 class NotFoundError(ApiError):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from ferrolb.kube.errors import ApiError, ConflictError
+from ferrolb.kube.errors import ApiError, ConflictError, ForbiddenError
 from ferrolb.kube.jitter import half_to_full
 from ferrolb.reconcile import Queue
 from ferrolb.telemetry import Logger, get_logger
@@ -17,6 +17,11 @@ DEFAULT_WORKERS: Final = 16
 
 DEFAULT_GRACE_S: Final = 1.0
 """Time for running passes at the end; a program has 2 s in all."""
+
+
+REFUSED_RETRY_S: Final = 15.0
+"""Seconds at least until a pass is repeated that the roles did not allow: somebody has to change
+them, and sees soon enough that it helped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,9 @@ class QueueDriver(Generic[K]):
         self._wake.set()
 
     def _fail(self, key: K, error: BaseException) -> None:
+        is_refused = isinstance(error, ForbiddenError) and error.right is not None
         asked_s = error.retry_after_s if isinstance(error, ApiError) else 0.0
+        asked_s = max(asked_s, REFUSED_RETRY_S) if is_refused else asked_s
         delay_s = self._queue.failed(key, now=_now(), at_least_s=asked_s)
         if self._observer is not None:
             self._observer.failed(error)
@@ -157,6 +164,9 @@ class QueueDriver(Generic[K]):
         if isinstance(error, ConflictError):
             # ordinary: the object changed under the pass, which now looks again
             self._log.debug("pass in conflict", **fields)
+        elif is_refused:
+            # what is missing is said once, by `Rights`
+            self._log.debug("pass not allowed", **fields)
         elif isinstance(error, ApiError):
             self._log.warning("pass failed", **fields)
         else:

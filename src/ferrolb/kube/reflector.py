@@ -55,7 +55,8 @@ class ReflectorOptions:
     holds what the selector would have left out."""
     label_selector: str = ""
     optional: bool = False
-    """404 and 403 are an empty, complete list, tried again slowly (C-17)."""
+    """404 and 403 are an empty, complete list, tried again slowly (C-17). Where only the watch is
+    not allowed, it is listed as slowly."""
     page_size: int = 500
     """Objects a page: a few MB for the largest kinds, decoded in some 10 ms."""
     silence_s: float = 150.0
@@ -137,6 +138,7 @@ class Reflector(Generic[T]):
         )
         self._log: Logger = get_logger(resource=resource.plural)
         self._failure = ""
+        self._is_polling = False
 
     async def run(self) -> None:
         """List and watch for ever."""
@@ -209,7 +211,8 @@ class Reflector(Generic[T]):
         for key in complete.vanished:
             self._cache.remove(key, complete.resource_version)
         if self._cache.synced.is_set() and not self._cache.is_absent:
-            self._log.info("listed again", objects=len(self._cache))
+            level = "debug" if self._is_polling else "info"
+            getattr(self._log, level)("listed again", objects=len(self._cache))
             if self._observer is not None:
                 self._observer.relisted(self._resource)
         self._cache.synced.set()
@@ -228,11 +231,22 @@ class Reflector(Generic[T]):
                 async for line in lines:
                     self._take_event(line)
                     self._on_success()
+        except ForbiddenError as error:
+            if self._options.optional and error.right is not None:
+                self._on_unwatchable()
+            else:
+                self._on_error(error)
         except ApiError as error:
             self._on_error(error)
         else:
             self._state.on_end(now=_now())
             self._on_success()
+
+    def _on_unwatchable(self) -> None:
+        self._state.on_unwatchable(now=_now())
+        if not self._is_polling:
+            self._log.info("watch not allowed, listed from time to time")
+        self._is_polling = True
 
     def _take_event(self, line: bytes) -> None:
         try:
@@ -291,16 +305,18 @@ class Reflector(Generic[T]):
         if isinstance(error, (GoneError, SilentError)):
             self._log.info("watch lost", error=error.message, reason=error.reason)
             return
-        # told when the cause changes, not once a try
-        if self._failure != error.message:
+        # told when the cause changes, not once a try; a missing right is told by `Rights`
+        is_refused = isinstance(error, ForbiddenError) and error.right is not None
+        if self._failure != error.message and not is_refused:
             self._log.warning("cannot follow", error=error.message, reason=error.reason)
         self._failure = error.message
 
     def _on_success(self) -> None:
         """Note that a watch works: a list alone may succeed beside watches that all fail."""
-        if self._failure:
+        if self._failure or self._is_polling:
             self._log.info("following again", objects=len(self._cache))
         self._failure = ""
+        self._is_polling = False
 
 
 def _page(body: bytes) -> _List:

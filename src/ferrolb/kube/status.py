@@ -5,6 +5,7 @@ for want of rights makes the writer read the whole object and replace its status
 resource and for good (C-1, C-21); the whole, so that nothing unknown to us is lost.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 _STATUS: Final = "status"
 
+REFUSED_RETRY_S: Final = 10.0
+"""Seconds for which a refusal by the roles answers for every object of the resource: thousands of
+Services would otherwise ask, again and again, what one answer tells."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolCounters:
@@ -63,6 +68,7 @@ class StatusWriter:
         self._metrics = metrics
         self._log = get_logger()
         self._without_patch: set[Resource] = set()
+        self._refusals: dict[Resource, tuple[float, ForbiddenError]] = {}
 
     async def write_service(
         self, obj: "ServiceObject", addresses: "Sequence[IPAddress]", pool: "PoolName | None"
@@ -100,10 +106,16 @@ class StatusWriter:
             raise BadAnswerError(f"the pool written cannot be read: {error}") from error
 
     async def _write(self, resource: "Resource", meta: "ObjectMeta", change: "JsonObject") -> bytes:
+        self._check_refusal(resource)
         outcome = "error"
         try:
             answer = await self._patch_or_replace(resource, meta, change)
             outcome = "ok"
+        except ForbiddenError as refusal:
+            if refusal.right is not None:
+                until = asyncio.get_running_loop().time() + REFUSED_RETRY_S
+                self._refusals[resource] = (until, refusal)
+            raise
         except ConflictError:
             outcome = "conflict"
             raise
@@ -111,11 +123,26 @@ class StatusWriter:
             self._metrics.writes.labels(resource=resource.plural, outcome=outcome).inc()
         return answer
 
+    def _check_refusal(self, resource: "Resource") -> None:
+        until, refusal = self._refusals.get(resource, (0.0, None))
+        if refusal is None:
+            return
+        if asyncio.get_running_loop().time() < until:
+            again = ForbiddenError(refusal.message, code=refusal.code, reason=refusal.reason)
+            again.right = refusal.right
+            raise again
+        del self._refusals[resource]
+
     async def _patch_or_replace(
         self, resource: "Resource", meta: "ObjectMeta", change: "JsonObject"
     ) -> bytes:
         if resource in self._without_patch:
-            return await self._replace(resource, meta, change)
+            try:
+                return await self._replace(resource, meta, change)
+            except ForbiddenError:
+                # the roles have changed, and may now grant what they did not
+                self._without_patch.discard(resource)
+                raise
         path = resource.path(meta.namespace, meta.name, _STATUS)
         try:
             return await self._client.patch(path, change)
@@ -132,13 +159,14 @@ class StatusWriter:
             return await self._replace(resource, meta, change)
         if may_patch:
             raise refusal
+        answer = await self._replace(resource, meta, change)
         if resource not in self._without_patch:
             self._without_patch.add(resource)
             self._log.warning(
                 "the roles do not grant patch, status is written by update from now on",
                 resource=f"{resource.plural}/{_STATUS}",
             )
-        return await self._replace(resource, meta, change)
+        return answer
 
     async def _may_patch(self, resource: "Resource", namespace: str) -> bool:
         review: JsonObject = {

@@ -1,7 +1,7 @@
 """The right that a request needs, as the API server derives it from method and path."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -40,10 +40,6 @@ class Right:
             f'- {{apiGroups: ["{self.group}"], resources: ["{self.resource}"], '
             f'verbs: ["{self.verb}"]}}'
         )
-
-    def without_name(self) -> "Right":
-        """Return the right on every object of the resource."""
-        return replace(self, name="")
 
 
 def right_of(method: str, path: str, query: Mapping[str, str]) -> Right | None:

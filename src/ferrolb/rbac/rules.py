@@ -1,6 +1,6 @@
 """What each program may do, why, and what comes of it where it may not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -296,21 +296,30 @@ def is_spare(right: Right) -> bool:
     return _key(right) in _SPARE
 
 
-def stands_for(right: Right) -> Right:
-    """Return the right to grant: this one, or the one in place of which it was tried."""
-    instead = _INSTEAD.get(_key(right))
-    if instead is None:
-        return right.without_name()
-    return Right(group=right.group, resource=instead[0], verb=instead[1], namespace=right.namespace)
+def stands_for(program: Program, right: Right) -> Right:
+    """Return the right to grant: this one, or the one in place of which it was tried.
+
+    Its namespace is empty where the program needs it everywhere.
+    """
+    resource, verb = _INSTEAD.get(_key(right), (right.resource, right.verb))
+    wanted = Right(group=right.group, resource=resource, verb=verb)
+    rule = _rule(program, wanted)
+    is_everywhere = rule is not None and not rule.is_namespaced
+    return wanted if is_everywhere else replace(wanted, namespace=right.namespace)
 
 
 def effect_of(program: Program, right: Right) -> str:
     """Return what a user sees without the right; empty where no rule speaks of it."""
+    rule = _rule(program, right)
+    return "" if rule is None else rule.without
+
+
+def _rule(program: Program, right: Right) -> Rule | None:
     for rule in RULES:
         is_meant = (rule.group, rule.resource) == (right.group, right.resource)
         if rule.program is program and is_meant and right.verb in rule.verbs:
-            return rule.without
-    return ""
+            return rule
+    return None
 
 
 def _key(right: Right) -> tuple[str, str, str]:

@@ -36,7 +36,7 @@ class Input(Enum):
     REFUSED = auto()
     """Another answer that repeating the same request will not change."""
     ABSENT = auto()
-    """The resource does not exist here, or is not for us, and that is allowed."""
+    """The resource, or a watch of it, does not exist here or is not for us; that is allowed."""
     UNREACHABLE = auto()
     """No answer, a broken connection, or "later"."""
     PROGRESS = auto()
@@ -74,6 +74,7 @@ TRANSITIONS: Final[dict[tuple[State, Input], tuple[State, Pause]]] = {
     (State.PAGE, Input.UNREACHABLE): (State.PAGE, Pause.BACKOFF),
     (State.WATCH, Input.GONE): (State.LIST, Pause.BACKOFF),
     (State.WATCH, Input.REFUSED): (State.LIST, Pause.BACKOFF),
+    (State.WATCH, Input.ABSENT): (State.LIST, Pause.ABSENT),
     (State.WATCH, Input.UNREACHABLE): (State.WATCH, Pause.BACKOFF),
     (State.WATCH, Input.PROGRESS): (State.WATCH, Pause.NONE),
     (State.WATCH, Input.ENDED): (State.WATCH, Pause.NONE),
@@ -223,6 +224,10 @@ class ReflectorState(Generic[K]):
     def on_refused(self, *, now: float) -> None:
         """The server answered, and would answer the same again."""
         self._enter(Input.REFUSED, now)
+
+    def on_unwatchable(self, *, now: float) -> None:
+        """The roles grant lists but no watch, and that is allowed: list again slowly."""
+        self._enter(Input.ABSENT, now)
 
     def on_unreachable(self, *, now: float, at_least_s: float = 0.0) -> None:
         """No answer, a connection that broke, or a server that asks for `at_least_s` of rest."""

@@ -8,7 +8,7 @@ a socket that cannot be opened: `/healthz` stays well through both.
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -36,10 +36,11 @@ class Health:
     """What `/readyz` says: not ready until the first sync is through, ready after that (C-28).
 
     After that only what a program itself cannot do makes it unready, as a socket that it cannot
-    open; an outage of the API does not.
+    open; an outage of the API does not. `remarks` are lines to be shown beside either answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, remarks: Callable[[], list[str]] = list) -> None:
+        self._remarks = remarks
         self._waiting_for: dict[str, None] = {}
         self._failures: dict[str, str] = {}
         self._is_started = False
@@ -70,6 +71,11 @@ class Health:
         return dict(self._failures)
 
     @property
+    def remarks(self) -> list[str]:
+        """What is worth knowing and does not decide."""
+        return self._remarks()
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """What readiness still waits for, in the order named."""
         return tuple(self._waiting_for) if self._is_started else ("start", *self._waiting_for)
@@ -82,11 +88,12 @@ def health_app(health: Health) -> Starlette:
         return PlainTextResponse("ok")
 
     async def ready(_request: "Request") -> Response:
-        lines = [f"waiting for {step}\n" for step in health.missing]
-        lines += [f"failing: {name}: {reason}\n" for name, reason in health.failures.items()]
+        lines = [f"waiting for {step}" for step in health.missing]
+        lines += [f"failing: {name}: {reason}" for name, reason in health.failures.items()]
         if lines:
-            return PlainTextResponse("".join(lines), status_code=503)
-        return PlainTextResponse("ok")
+            text = "".join(f"{line}\n" for line in [*lines, *health.remarks])
+            return PlainTextResponse(text, status_code=503)
+        return PlainTextResponse("\n".join(["ok", *health.remarks]))
 
     return Starlette(
         routes=[

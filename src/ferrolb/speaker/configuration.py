@@ -1,7 +1,7 @@
 """The configuration as a whole: pools, advertisements, nodes and members, as one view."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ferrolb.announce import View
 from ferrolb.config import (
@@ -12,7 +12,7 @@ from ferrolb.config import (
     parse_advertisements,
     parse_pools,
 )
-from ferrolb.kube import contents, node_from
+from ferrolb.kube import RequeueAfter, contents, node_from
 from ferrolb.model import PoolSet
 from ferrolb.runtime import ConfigurationLog
 from ferrolb.telemetry import get_logger
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ferrolb.config import AdvertisementConfig, ConfigError
-    from ferrolb.kube import RequeueAfter
     from ferrolb.model import Node, NodeName
     from ferrolb.speaker.options import SpeakerOptions
     from ferrolb.speaker.state import OwnState
     from ferrolb.speaker.watches import Watches
     from ferrolb.telemetry import ClientMetrics
+
+
+REPORT_RETRY_S: Final = 60.0
+"""Seconds until the state is reported again that could not be: its resource may be defined, or the
+roles be mended, by then."""
 
 
 class ConfigurationReconciler:
@@ -58,10 +62,10 @@ class ConfigurationReconciler:
         self._view: View | None = None
         self._said = ConfigurationLog(get_logger(controller="ConfigReconciler"), metrics)
 
-    async def reconcile(self, _key: str) -> "RequeueAfter | None":
+    async def reconcile(self, _key: str) -> RequeueAfter | None:
         """Make one pass; only a failure to report is raised, and the pass repeated later."""
-        await self._state.report(self.load())
-        return None
+        is_reported = await self._state.report(self.load())
+        return None if is_reported else RequeueAfter(REPORT_RETRY_S)
 
     def load(self) -> "tuple[ConfigError, ...]":
         """Put the objects that the caches hold in force; return what is wrong with them."""

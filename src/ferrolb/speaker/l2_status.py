@@ -10,7 +10,14 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, assert_never
 
-from ferrolb.kube import Origin, QueueDriver, RequeueAfter, ServiceIndex, key_of
+from ferrolb.kube import (
+    ForbiddenError,
+    Origin,
+    QueueDriver,
+    RequeueAfter,
+    ServiceIndex,
+    key_of,
+)
 from ferrolb.model import ServiceKey
 from ferrolb.speaker.l2_status_plan import (
     Action,
@@ -142,7 +149,13 @@ class L2StatusReconciler:
             step = self._next_step(key)
             if step is None or isinstance(step, RequeueAfter):
                 return step
-            if not await self._perform(step):
+            try:
+                is_done = await self._perform(step)
+            except ForbiddenError as error:
+                if error.right is None:
+                    raise
+                is_done = False  # `Rights` has said what is missing
+            if not is_done:
                 break
         return RequeueAfter(RETRY_S)
 

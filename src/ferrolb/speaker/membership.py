@@ -21,8 +21,9 @@ from ferrolb.gossip import (
     derive_key,
     parse_settings,
 )
-from ferrolb.kube import ApiError, list_pods
+from ferrolb.kube import ApiError, half_to_full, list_pods
 from ferrolb.net import GossipBindError, GossipDriver, Rejoin, aes_gcm
+from ferrolb.reconcile import Backoff
 from ferrolb.runtime import StartupError
 from ferrolb.speaker.files import read_secret, read_tuning
 from ferrolb.telemetry import get_logger
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 JOIN_PATIENCE_S: Final = 2.0
 """How long a starting speaker waits to hear who is there before it elects anybody. A peer that is
 up answers in milliseconds; one that starts at the same moment joins us within this time."""
+
+PEERS_RETRY: Final = Backoff(base_s=0.2, cap_s=15.0)
+"""Waits of a starting speaker that cannot list the Pods. It announces nothing before it knows who
+else may, or before another speaker has found it: two that do not know each other would both answer
+for one address."""
 
 PEERS_REFRESH_S: Final = 300.0
 """How often the speakers' Pods are listed (layer2.md section 10.4)."""
@@ -78,6 +84,7 @@ class Members:
         self._merged = merged
         self._dead: set[NodeName] = set()
         self._peers: tuple[SocketAddress, ...] = ()
+        self._failure = ""
         self._log = get_logger(component="Memberlist")
         self._membership = Membership(
             _settings(gossip),
@@ -118,7 +125,7 @@ class Members:
     async def find(self) -> None:
         """Find and join the others, again and again, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            await self._list_peers()
+            await self._list_until_answered()
             group.create_task(self._rejoin.run(), name="rejoin")
             await self._wait_for_others()
             while True:
@@ -143,17 +150,28 @@ class Members:
                 self._log.warning("no other speaker has answered, going on", peers=len(self._peers))
         self.joined.set()
 
-    async def _list_peers(self) -> None:
+    async def _list_until_answered(self) -> None:
+        failures = 0
+        while not await self._list_peers():
+            failures += 1
+            await asyncio.sleep(PEERS_RETRY.delay_s(failures, half_to_full))
+
+    async def _list_peers(self) -> bool:
         try:
             pods = await list_pods(
                 self._client, namespace=self._namespace, label_selector=self._labels
             )
         except ApiError as error:
-            self._log.warning("cannot list the other speakers' pods", error=str(error))
-            return
+            # told when the cause changes, not once a try
+            if self._failure != error.message:
+                self._log.warning("cannot list the other speakers' pods", error=error.message)
+            self._failure = error.message
+            return False
+        self._failure = ""
         own = self._membership.address
         peers = (peer for peer in _peers(pods, self._port) if peer != own)
         self._peers = tuple(dict.fromkeys(peers))
+        return True
 
     def _on_event(self, event: "Event") -> None:
         match event:

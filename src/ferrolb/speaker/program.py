@@ -14,6 +14,7 @@ from ferrolb.kube import (
     L2StatusWriter,
     QueueDriver,
     RecorderSettings,
+    Rights,
     connect,
     node_from,
 )
@@ -26,6 +27,7 @@ from ferrolb.net import (
     interfaces_for,
     require_packet_sockets,
 )
+from ferrolb.rbac import Program
 from ferrolb.runtime import (
     Health,
     StartupError,
@@ -86,9 +88,10 @@ async def run_speaker(options: "SpeakerOptions") -> None:
         StartupError: there is no usable cluster configuration, a port is taken, a file is
             unreadable, or packets may not be sent.
     """
+    rights = Rights(Program.SPEAKER)
     try:
         require_packet_sockets()
-        client = connect(options.kubeconfig)
+        client = connect(options.kubeconfig, rights=rights)
     except (ConfigError, MissingCapabilityError) as error:
         raise StartupError(str(error)) from error
     async with client:
@@ -99,7 +102,7 @@ async def run_speaker(options: "SpeakerOptions") -> None:
             namespace=options.namespace,
             lb_class=options.lb_class,
         )
-        await _Speaker(client, options).run()
+        await _Speaker(client, options, rights).run()
 
 
 class _Speaker:
@@ -109,13 +112,14 @@ class _Speaker:
     nothing is decided any more, the gossip is told, and the sockets answer until the successors do.
     """
 
-    def __init__(self, client: "ApiClient", options: "SpeakerOptions") -> None:
+    def __init__(self, client: "ApiClient", options: "SpeakerOptions", rights: Rights) -> None:
         self._client = client
         self._options = options
+        self._rights = rights
         self._registry = new_registry()
         self._client_metrics = ClientMetrics(self._registry)
         self._metrics = SpeakerMetrics(self._registry, node=options.node_name)
-        self._health = Health()
+        self._health = Health(remarks=rights.lines)
         self._excluded = read_excluded(options.exclude_file)
         self._announcer = Announcer(refresh_s=float(options.refresh_s))
         self._links: Mapping[int, Link] = {}
@@ -127,7 +131,7 @@ class _Speaker:
         self._members = self._make_members()
         self._watches = Watches()
         self._pod = OwnPod(client, namespace=options.namespace, name=options.pod_name)
-        state = OwnState(client, options, self._pod)
+        state = OwnState(client, options, self._pod, rights)
         counter = FailureCounter(self._client_metrics)
         self._service_queue = QueueDriver[tuple[str, str]](
             "services", self._reconcile_service, observer=counter
@@ -303,6 +307,7 @@ class _Speaker:
         ):
             cache.subscribe(self._on_configuration)
         watches.own_state.subscribe(lambda change: self._state.on_change(change, self._reload))
+        self._rights.subscribe(self._reload)
 
     def _on_service(self, change: "Change[AnnouncedServiceObject]") -> None:
         self._service_queue.add(change.key)

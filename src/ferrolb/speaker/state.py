@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from ferrolb.config import field_condition, speaker_condition
+from ferrolb.config import field_condition, rights_condition, speaker_condition
 from ferrolb.kube import ConfigurationState, ForbiddenError, StateIdentity, find_owner
 from ferrolb.telemetry import get_logger
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ferrolb.config import ConfigError
-    from ferrolb.kube import ApiClient, Change, PodOwner, RawObject
+    from ferrolb.kube import ApiClient, Change, PodOwner, RawObject, Rights
     from ferrolb.speaker.options import SpeakerOptions
 
 _MANAGER: Final = "configReconciler"
@@ -50,10 +50,13 @@ class OwnPod:
 class OwnState:
     """Reports whether the configuration is valid, in `speaker-<node>`."""
 
-    def __init__(self, client: "ApiClient", options: "SpeakerOptions", pod: OwnPod) -> None:
+    def __init__(
+        self, client: "ApiClient", options: "SpeakerOptions", pod: OwnPod, rights: "Rights"
+    ) -> None:
         self._client = client
         self._options = options
         self._pod = pod
+        self._rights = rights
         self._state: ConfigurationState | None = None
 
     @staticmethod
@@ -61,8 +64,11 @@ class OwnState:
         """Return the name of a node's object."""
         return StateIdentity.for_speaker("", node=node).name
 
-    async def report(self, errors: "Sequence[ConfigError]") -> None:
+    async def report(self, errors: "Sequence[ConfigError]") -> bool:
         """Make the object say that the configuration is valid, or list its errors.
+
+        Returns:
+            False where that is not possible for now.
 
         Raises:
             ApiError: the API failed; report again.
@@ -76,7 +82,14 @@ class OwnState:
                 owner_uid="" if owner is None else owner.uid,
             )
             self._state = ConfigurationState(self._client, identity)
-        await self._state.report(_MANAGER, [speaker_condition(errors), field_condition(errors)])
+        return await self._state.report(
+            _MANAGER,
+            [
+                speaker_condition(errors),
+                field_condition(errors),
+                rights_condition(self._rights.lines()),
+            ],
+        )
 
     def on_change(self, change: "Change[RawObject]", report_again: "Callable[[], None]") -> None:
         """Report again when the object came or went; changes of it are somebody's business."""

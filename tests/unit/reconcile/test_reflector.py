@@ -118,6 +118,18 @@ def test_waits_grow_until_the_watch_works_not_only_the_list():
     assert m.next_deadline() == now + 1.0
 
 
+def test_c25_what_may_be_listed_and_not_watched_is_listed_from_time_to_time():
+    m = machine()
+    now = 0.0
+    for _ in range(3):
+        assert m.request(now=now) == ListPage("", True)
+        assert m.on_page(page("a"), known="a", now=now) == ListComplete("10")
+        m.request(now=now)
+        m.on_unwatchable(now=now)
+        assert m.next_deadline() == now + 60.0
+        now = m.next_deadline()
+
+
 def test_watch_is_resumed_from_what_it_brought_last():
     m = watching()
     m.on_progress("12", now=1.0)
@@ -218,7 +230,7 @@ def test_absence_is_counted_anew_after_a_page():
 
 
 def test_every_pair_of_the_table_leads_somewhere_and_every_state_can_be_left():
-    assert len(TRANSITIONS) == 20
+    assert len(TRANSITIONS) == 21
     assert {source for source, _ in TRANSITIONS} == set(State)
     assert {happened for _, happened in TRANSITIONS} == set(Input)
     assert {pause for _, pause in TRANSITIONS.values()} == set(Pause)

@@ -1,4 +1,4 @@
-"""A real dev API server and a real controller as processes, for tests that judge by kubectl.
+"""An API server, ours or a real one, and programs as processes, for tests that judge by kubectl.
 
 Also what such tests measure: the requests that the server has answered.
 """
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from tests.api_server import START_S, Kind, argv, wanted_kind
 
 from ferrolb.kube import SERVICES, ApiClient, connect, parse_object
 
@@ -26,6 +27,27 @@ DEADLINE_S: Final = 30.0
 """For anything to happen; only a broken program comes near it."""
 
 _WRITES: Final = ("POST", "PUT", "PATCH", "DELETE", "APPLY")
+
+_OURS: Final = frozenset(
+    {
+        "services",
+        "events",
+        "secrets",
+        "configmaps",
+        "namespaces",
+        "nodes",
+        "deployments",
+        "addresspools",
+        "communities",
+        "configurationstates",
+        "ipaddresspools",
+        "l2advertisements",
+        "bgpadvertisements",
+        "servicel2statuses",
+    }
+)
+"""What the programs or the tests write. A real API server also counts what it writes itself, and
+its controllers: leases, flow schemas, cluster roles, EndpointSlices, addresses of Services."""
 
 
 @dataclass(kw_only=True)
@@ -48,13 +70,18 @@ class Process:
 
 def start(name: str, *arguments: str, log: Path, env: dict[str, str] | None = None) -> Process:
     """Start `ferrolb NAME ARGUMENTS`."""
+    words = [sys.executable, "-m", "ferrolb", name, *arguments]
+    return _start(name, words, log=log, env=env or {})
+
+
+def _start(name: str, words: Sequence[str], *, log: Path, env: dict[str, str]) -> Process:
     with log.open("ab") as sink:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "ferrolb", name, *arguments],
+            words,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **env},
         )
     return Process(name=name, popen=popen, log=log)
 
@@ -141,16 +168,21 @@ class Kubectl:
 
 @dataclass(kw_only=True)
 class Cluster(Kubectl):
-    """A running dev API server, and the controllers started on it."""
+    """A running API server, and the controllers started on it."""
 
-    devserver: Process
+    kind: Kind
+    server: Process
     arguments: tuple[str, ...] = ()
     controllers: list[Process] = field(default_factory=list)
 
-    def restart_devserver(self) -> None:
+    def kill_server(self) -> None:
+        """End the API server as a power cut would."""
+        self.server.stop(signal.SIGKILL)
+
+    def restart_server(self) -> None:
         """Start the API server again after it was killed; needs `--data` and a fixed port."""
         self.kubeconfig.unlink()
-        self.devserver = _start_devserver(self.kubeconfig, self.folder, self.arguments)
+        self.server = _start_server(self.kind, self.kubeconfig, self.folder, self.arguments)
 
     def start_controller(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
         """Start a controller and wait until it has taken over what there is."""
@@ -167,13 +199,13 @@ class Cluster(Kubectl):
         return process
 
     def writes(self) -> Counter[str]:
-        """Return how many writes the server has answered, by `resource` or `resource/sub`."""
+        """Return how many of our writes were answered, by `resource` or `resource/subresource`."""
         counts: Counter[str] = Counter()
         for family in text_string_to_metric_families(self.kubectl("get", "--raw", "/metrics")):
             for sample in family.samples:
                 if sample.name != "apiserver_request_total":
                     continue
-                if sample.labels["verb"] in _WRITES:
+                if sample.labels["verb"] in _WRITES and sample.labels["resource"] in _OURS:
                     name = "/".join(
                         filter(None, map(sample.labels.get, ("resource", "subresource")))
                     )
@@ -204,18 +236,19 @@ class Cluster(Kubectl):
 
     def close(self) -> None:
         """End whatever still runs."""
-        for process in [*self.controllers, self.devserver]:
+        for process in [*self.controllers, self.server]:
             if process.popen.poll() is None:
                 process.stop()
 
 
 @contextmanager
-def running_cluster(folder: Path, *arguments: str) -> Iterator[Cluster]:
+def running_cluster(folder: Path, *arguments: str, kind: Kind | None = None) -> Iterator[Cluster]:
     """Start an API server in `folder`, with these arguments; end everything behind it."""
+    chosen = kind or wanted_kind()
     kubeconfig = folder / "kubeconfig"
-    devserver = _start_devserver(kubeconfig, folder, arguments)
+    server = _start_server(chosen, kubeconfig, folder, arguments)
     cluster = Cluster(
-        folder=folder, kubeconfig=kubeconfig, devserver=devserver, arguments=arguments
+        folder=folder, kubeconfig=kubeconfig, kind=chosen, server=server, arguments=arguments
     )
     try:
         yield cluster
@@ -223,12 +256,13 @@ def running_cluster(folder: Path, *arguments: str) -> Iterator[Cluster]:
         cluster.close()
 
 
-def _start_devserver(kubeconfig: Path, folder: Path, arguments: Sequence[str]) -> Process:
-    words = ("--write-kubeconfig", str(kubeconfig), *arguments)
-    process = start("devserver", *words, log=folder / "server.log")
+def _start_server(kind: Kind, kubeconfig: Path, folder: Path, arguments: Sequence[str]) -> Process:
+    words = argv(kind, "--write-kubeconfig", str(kubeconfig), *arguments)
+    process = _start("server", words, log=folder / "server.log", env={})
     wait_until(
         "the API server answers",
         lambda: kubeconfig.exists() or process.popen.poll() is not None,
+        deadline_s=START_S,
     )
     assert process.popen.poll() is None, process.text()
     return process

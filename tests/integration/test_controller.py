@@ -1,4 +1,4 @@
-"""The controller as a process on the dev API server: what it writes, and what it never does."""
+"""The controller as a process on an API server: what it writes, and what it never does."""
 
 import signal
 import socket
@@ -306,7 +306,7 @@ def test_c26_c28_metrics_and_probes_tell_the_truth(cluster):
     ):
         assert line in text.splitlines()
     # an API that is gone changes nothing about readiness
-    cluster.devserver.stop(signal.SIGKILL)
+    cluster.kill_server()
     wait_until(
         "the controller has noticed",
         lambda: '"msg": "cannot follow"' in cluster.controllers[0].text(),
@@ -352,8 +352,8 @@ def test_an_api_outage_is_survived_and_made_up_for(tmp_path):
         up.start_controller()
         up.wait_address("before", "192.0.2.0")
         url = up.get("service", "before")["metadata"]["uid"]
-        up.devserver.stop(signal.SIGKILL)
-        up.restart_devserver()
+        up.kill_server()
+        up.restart_server()
         up.apply(service("after"))
         up.wait_address("after", "192.0.2.1")
         assert up.address("before") == "192.0.2.0"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ferrolb.cli.lab_measure import command as measure
+from ferrolb.cli.lab_options import api_option, find_kube_proxy
 from ferrolb.cli.output import OUTPUT, print_object
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ command.add_command(measure)
 Examples:
   ferrolb lab up                                 in the foreground, Ctrl-C ends it
   ferrolb lab up --detach -o json                in the background, prints what is up
+  ferrolb lab up --api real --kube-proxy real    with kube-apiserver, etcd and kube-proxy
   ferrolb lab up --kubeconfig ~/.kube/config     with another API server
 """
 )
@@ -66,7 +68,15 @@ Examples:
 @click.option(
     "--kubeconfig",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="API server to use; else a development API server of the lab's own.",
+    help="API server to use; else one of the lab's own.",
+)
+@api_option
+@click.option(
+    "--kube-proxy",
+    type=click.Choice(["own", "real"]),
+    default="own",
+    show_default=True,
+    help="What serves Services on the nodes: the lab itself, or kube-proxy.",
 )
 @click.option("--detach", is_flag=True, help="Return once it is up and leave it running.")
 @_name_option
@@ -87,12 +97,16 @@ Examples:
 def up(ctx: click.Context, /, **_flags: object) -> None:
     """Start a lab.
 
-    It has a development API server, a controller, and a speaker on each node. Everything ends with
-    this command, however it ends; with --detach, by `ferrolb lab down`.
+    It has an API server, a controller, and a speaker on each node. Everything ends with this
+    command, however it ends; with --detach, by `ferrolb lab down`. The real programs are those
+    that `make envtest-build` has built.
     """
-    from ferrolb.lab import DEFAULT_SERVICE_NETWORKS, Lab, LabOptions
+    from ferrolb.lab import DEFAULT_SERVICE_NETWORKS, ApiKind, Lab, LabOptions, ProxyKind
 
     params = ctx.params
+    if params["kubeconfig"] is not None and params["api"] == ApiKind.REAL:
+        raise click.UsageError("--api real and --kubeconfig exclude each other", ctx)
+    api, kube_proxy = ApiKind(params["api"]), ProxyKind(params["kube_proxy"])
     networks = []
     for text in params["service_networks"]:
         try:
@@ -103,6 +117,9 @@ def up(ctx: click.Context, /, **_flags: object) -> None:
         name=params["name"],
         nodes=params["nodes"],
         kubeconfig=params["kubeconfig"],
+        api=api,
+        kube_proxy=kube_proxy,
+        kube_proxy_path=find_kube_proxy(api, kube_proxy),
         service_networks=tuple(networks) or DEFAULT_SERVICE_NETWORKS,
         speaker_command=tuple(shlex.split(params["speaker_command"])),
         speaker_arguments=tuple(shlex.split(params["speaker_arguments"])),
@@ -215,8 +232,9 @@ Examples:
 def fault(ctx: click.Context, /, **_flags: object) -> None:
     """Break something on purpose, or mend it.
 
-    NODE is a node; for signals also `controller` or `devserver`, for cables any host, for the API
-    `all`. The words `start`, `thaw` and `port-up` undo `kill`, `freeze` and `port-down`.
+    NODE is a node; for signals also `controller`, `devserver` (`envtest` with a real API server)
+    or `kube-proxy-n1`, for cables any host, for the API `all`. The words `start`, `thaw` and
+    `port-up` undo `kill`, `freeze` and `port-down`.
     """
     from ferrolb.lab import Lab, to_json
 

@@ -226,10 +226,22 @@ class ApiClient:
         """Change an object; return it as stored."""
         return await self._write("PATCH", path, body, content_type=content_type, params=params)
 
-    async def delete(self, path: ApiPath, *, uid: str = "", resource_version: str = "") -> bytes:
-        """Delete an object; with `uid` or `resource_version` only that very one."""
+    async def delete(
+        self,
+        path: ApiPath,
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        grace_s: int | None = None,
+    ) -> bytes:
+        """Delete an object; with `uid` or `resource_version` only that very one.
+
+        With `grace_s` a Pod goes after so many seconds, with 0 at once.
+        """
         wanted = {"uid": uid, "resourceVersion": resource_version}
         body: JsonObject = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if grace_s is not None:
+            body["gracePeriodSeconds"] = grace_s
         if uid or resource_version:
             body["preconditions"] = {name: value for name, value in wanted.items() if value}
         return await self._write("DELETE", path, body)

@@ -16,7 +16,14 @@ from ferrolb.lab.judge import Judge
 from ferrolb.lab.launch import run_supervisor
 from ferrolb.lab.machine import Problem, check_machine
 from ferrolb.lab.measure import Measured, Stage, run_measurement, summary
-from ferrolb.lab.options import DEFAULT_NAME, DEFAULT_SERVICE_NETWORKS, MAX_NODES, LabOptions
+from ferrolb.lab.options import (
+    DEFAULT_NAME,
+    DEFAULT_SERVICE_NETWORKS,
+    MAX_NODES,
+    ApiKind,
+    LabOptions,
+    ProxyKind,
+)
 from ferrolb.lab.probing import Span, doubles, silences
 from ferrolb.lab.sightings import Sighting
 from ferrolb.lab.status import (
@@ -35,6 +42,7 @@ __all__ = [
     "DEFAULT_SERVICE_NETWORKS",
     "FAULT_KINDS",
     "MAX_NODES",
+    "ApiKind",
     "Bounds",
     "Completed",
     "FaultEffect",
@@ -52,6 +60,7 @@ __all__ = [
     "Problem",
     "ProgramStatus",
     "Progress",
+    "ProxyKind",
     "RefusedError",
     "Sighting",
     "Span",

@@ -26,7 +26,7 @@ from ferrolb.lab.objects import (
     decode_service,
     decode_slice,
 )
-from ferrolb.lab.proxy import NftProxy, ProxyKeeper
+from ferrolb.lab.proxy import ProxyKeeper, ServiceProxy
 from ferrolb.lab.status import PodStatus
 from ferrolb.lab.topology import Topology
 
@@ -42,10 +42,24 @@ T = TypeVar("T", bound=ApiObject)
 
 
 class ClusterKeeper:
-    """Kubelet, endpoint controller and service proxy of all nodes."""
+    """Kubelet of all nodes, and what else of a cluster does not run by itself.
 
-    def __init__(self, client: "ApiClient", topology: Topology) -> None:
+    Args:
+        makes_slices: whether the lab makes the EndpointSlices; else the cluster does.
+        proxies: by node, those that the lab has to program; none where kube-proxy runs.
+    """
+
+    def __init__(
+        self,
+        client: "ApiClient",
+        topology: Topology,
+        *,
+        makes_slices: bool,
+        proxies: Mapping[str, ServiceProxy],
+    ) -> None:
         self._client = client
+        self._makes_slices = makes_slices
+        self._has_proxies = bool(proxies)
         self._services: Cache[ServiceObject] = Cache()
         self._pods: Cache[PodObject] = Cache()
         self._slices: Cache[SliceObject] = Cache()
@@ -53,11 +67,7 @@ class ClusterKeeper:
         self._endpoints = EndpointKeeper(
             client, services=self._services, pods=self._pods, slices=self._slices
         )
-        self._proxy = ProxyKeeper(
-            {node.name: NftProxy(node) for node in topology.nodes},
-            services=self._services,
-            slices=self._slices,
-        )
+        self._proxy = ProxyKeeper(proxies, services=self._services, slices=self._slices)
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Start everything in `group`; return when the first lists are complete."""
@@ -68,16 +78,21 @@ class ClusterKeeper:
             reflector = Reflector(self._client, resource, cache, decode=decode)
             group.create_task(reflector.run(), name=f"reflector {resource.plural}")
 
-        follow(SERVICES, self._services, decode_service)
         follow(PODS, self._pods, decode_pod)
-        follow(ENDPOINT_SLICES, self._slices, decode_slice)
-        for cache in (self._services, self._pods, self._slices):
-            await cache.synced.wait()
-        self._endpoints.start()
-        self._proxy.start()
+        await self._pods.synced.wait()
         group.create_task(self._kubelet.run(), name="kubelet")
-        group.create_task(self._endpoints.run(), name="endpoints")
-        group.create_task(self._proxy.run(), name="proxy")
+        if not self._makes_slices and not self._has_proxies:
+            return
+        follow(SERVICES, self._services, decode_service)
+        follow(ENDPOINT_SLICES, self._slices, decode_slice)
+        for cache in (self._services, self._slices):
+            await cache.synced.wait()
+        if self._makes_slices:
+            self._endpoints.start()
+            group.create_task(self._endpoints.run(), name="endpoints")
+        if self._has_proxies:
+            self._proxy.start()
+            group.create_task(self._proxy.run(), name="proxy")
 
     def pods_on(self, node: str) -> int:
         """Return how many backends run on a node."""
@@ -109,7 +124,7 @@ class ClusterKeeper:
         return await self._kubelet.await_running((namespace, name))
 
     async def delete_pod(self, namespace: str, name: str) -> None:
-        """Delete a Pod and wait until it is silent.
+        """Delete a Pod and wait until it is silent and gone.
 
         Raises:
             RefusedError: there is none of that name.
@@ -121,7 +136,7 @@ class ClusterKeeper:
             raise RefusedError(f"there is no pod {namespace}/{name}") from error
         except ApiError as error:
             raise LabError(f"cannot delete pod {namespace}/{name}: {error}") from error
-        await self._kubelet.await_silent((namespace, name))
+        await self._kubelet.await_gone((namespace, name))
 
 
 def _pod(

@@ -1,11 +1,20 @@
 """Runs the Pods of all nodes: addresses for them, backends behind those, and their status."""
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
 
-from ferrolb.kube import PODS, ApiError, Cache, NotFoundError, QueueDriver, RequeueAfter
+from ferrolb.kube import (
+    PODS,
+    ApiError,
+    Cache,
+    ConflictError,
+    NotFoundError,
+    QueueDriver,
+    RequeueAfter,
+)
 from ferrolb.lab.backend import Backend
-from ferrolb.lab.objects import Container, PodObject
+from ferrolb.lab.objects import PodObject
 from ferrolb.lab.population import running_status
 from ferrolb.lab.status import PodStatus
 from ferrolb.lab.topology import NodeHost, Topology
@@ -25,7 +34,7 @@ _DEFAULT_PORTS: Final = (("TCP", 8080), ("UDP", 8080))
 
 
 class Kubelet:
-    """One for all nodes. Every Pod is its own, but those of the system's namespace."""
+    """One for all nodes. Every Pod is its own; those of the system's namespace run without it."""
 
     def __init__(self, client: "ApiClient", pods: Cache[PodObject], topology: Topology) -> None:
         self._client = client
@@ -51,24 +60,25 @@ class Kubelet:
             await self._changed.wait_for(lambda: key in self._backends)
         return self._backends[key].pod
 
-    async def await_silent(self, key: tuple[str, str]) -> None:
-        """Wait until no backend of that Pod answers."""
+    async def await_gone(self, key: tuple[str, str]) -> None:
+        """Wait until no backend of that Pod answers, and the API has forgotten it."""
         async with self._changed:
-            await self._changed.wait_for(lambda: key not in self._backends)
+            await self._changed.wait_for(
+                lambda: key not in self._backends and self._pods.get(key) is None
+            )
 
     def _on_change(self, change: "Change[PodObject]") -> None:
         self._queue.add((change.key.namespace, change.key.name))
 
     async def _reconcile(self, key: tuple[str, str]) -> RequeueAfter | None:
         pod = self._pods.get(key)
-        is_ours = (
-            pod is not None
-            and pod.metadata.namespace != DEFAULT_NAMESPACE
-            and not pod.spec.host_network
-            and pod.metadata.deletionTimestamp is None
-        )
-        if pod is None or not is_ours:
+        if pod is None:
             await self._stop(key)
+        elif pod.metadata.deletionTimestamp is not None:
+            await self._stop(key)
+            await self._finish(pod)
+        elif pod.metadata.namespace == DEFAULT_NAMESPACE or pod.spec.host_network:
+            return None  # it runs already, or nobody's
         elif not pod.spec.node_name:
             await self._schedule(pod)
         elif key not in self._backends:
@@ -92,8 +102,8 @@ class Kubelet:
         try:
             await backend.open()
             path = PODS.path(pod.metadata.namespace, pod.metadata.name, "status")
-            container = (pod.spec.containers or (Container(),))[0].name
-            await self._client.patch(path, {"status": running_status(node, ips, container)})
+            containers = [one.name for one in pod.spec.containers or ()]
+            await self._client.patch(path, {"status": running_status(node, ips, containers)})
         except (OSError, ApiError) as error:
             backend.close()
             del self._numbers[key]
@@ -108,7 +118,16 @@ class Kubelet:
         if backend is not None:
             backend.close()
             del self._numbers[key]
-            await self._tell()
+        await self._tell()
+
+    async def _finish(self, pod: PodObject) -> None:
+        """Let the API forget a Pod that has ended, as its node's kubelet does."""
+        if self._topology.node(pod.spec.node_name) is None:
+            return
+        meta = pod.metadata
+        with contextlib.suppress(NotFoundError, ConflictError):  # gone, or another of its name
+            path = PODS.path(meta.namespace, meta.name)
+            await self._client.delete(path, uid=meta.uid, grace_s=0)
 
     async def _schedule(self, pod: PodObject) -> None:
         """Bind a Pod to the node with the fewest, as a scheduler would."""

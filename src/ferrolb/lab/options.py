@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Self
@@ -29,6 +30,24 @@ _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 """Part of a path and of messages; short, since a Unix socket's path has at most 107 bytes."""
 
 
+class ApiKind(StrEnum):
+    """Which API server a lab starts."""
+
+    DEV = "dev"
+    """The development API server; the lab makes the EndpointSlices."""
+    REAL = "real"
+    """kube-apiserver, etcd and kube-controller-manager, which makes them."""
+
+
+class ProxyKind(StrEnum):
+    """What serves Services on the nodes."""
+
+    OWN = "own"
+    """One nftables table a node, written by the supervisor."""
+    REAL = "real"
+    """kube-proxy in nftables mode, one process a node."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabOptions:
     """Settings of one lab; the defaults are what `ferrolb lab up` takes."""
@@ -37,7 +56,12 @@ class LabOptions:
     """Several labs run side by side under different names."""
     nodes: int = 3
     kubeconfig: Path | None = None
-    """An API server to use; None: a development API server of the lab's own."""
+    """An API server to use; None: one of the lab's own."""
+    api: ApiKind = ApiKind.DEV
+    """Which one that is."""
+    kube_proxy: ProxyKind = ProxyKind.OWN
+    kube_proxy_path: Path | None = None
+    """The real kube-proxy; whoever builds the options finds it."""
     service_networks: tuple[IPNetwork, ...] = DEFAULT_SERVICE_NETWORKS
     """Networks that are on the client's and the router's link."""
     root: Path | None = None
@@ -64,6 +88,10 @@ class LabOptions:
             raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {self.nodes}")
         if self.kubeconfig is not None and not self.kubeconfig.is_file():
             raise LabError(f"kubeconfig {self.kubeconfig} is not a file")
+        if self.kubeconfig is not None and self.api is ApiKind.REAL:
+            raise LabError("a lab that is given a kubeconfig starts no API server of its own")
+        if self.kube_proxy is ProxyKind.REAL and self.kube_proxy_path is None:
+            raise LabError("there is no kube-proxy: `make envtest-build` builds it")
 
     def encode(self) -> bytes:
         """Return the settings as text, for another process."""
@@ -77,6 +105,9 @@ class LabOptions:
             **{
                 **fields,
                 "kubeconfig": _path(fields["kubeconfig"]),
+                "api": ApiKind(fields["api"]),
+                "kube_proxy": ProxyKind(fields["kube_proxy"]),
+                "kube_proxy_path": _path(fields["kube_proxy_path"]),
                 "root": _path(fields["root"]),
                 "service_networks": tuple(map(ip_network, fields["service_networks"])),
                 "speaker_command": tuple(fields["speaker_command"]),

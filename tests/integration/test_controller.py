@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import Cluster, pool, running_cluster, service, wait_until
+from tests.cluster import Cluster, free_port, pool, running_cluster, service, wait_until
 
 LEGACY = "metallb.universe.tf/address-pool"
 SHARE = "metallb.io/allow-shared-ip"
@@ -26,12 +26,6 @@ def state(cluster):
 
 def conditions(cluster):
     return {one["type"]: one for one in state(cluster).get("conditions", [])}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_s50_s111_nothing_is_said_or_cleared_before_the_configuration_is_known(cluster):

@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from tests.api_server import Kind, wanted_kind
 
 from ferrolb.lab import Lab, LabOptions, check_machine
 
 StartLab = Callable[..., Lab]
+
+collect_ignore = [] if wanted_kind() is Kind.REAL else ["test_real.py"]
+"""What needs the real programs is asked for by name: `FERROLB_TEST_API=real`."""
 
 
 @pytest.fixture(scope="session", autouse=True)

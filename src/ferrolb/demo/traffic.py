@@ -63,7 +63,18 @@ def show_traffic(up: Cluster, lab: Lab, judge: Judge, say: Say) -> None:
 
 
 def _curl(lab: Lab, address: str) -> str:
-    done = lab.exec(CLIENT, ["curl", "-sS", "--max-time", "5", f"http://{address}/"])
+    # kube-proxy writes its rules once a second; a connection begun before that is lost
+    patience = (
+        "--connect-timeout",
+        "1",
+        "--retry",
+        "5",
+        "--retry-all-errors",
+        "--retry-delay",
+        "1",
+    )
+    argv = ["curl", "-sS", "--max-time", "5", *patience, f"http://{address}/"]
+    done = lab.exec(CLIENT, argv)
     if done.returncode:
         raise DemoError(f"curl http://{address}/ failed: {done.stderr.strip()}")
     return done.stdout.strip()

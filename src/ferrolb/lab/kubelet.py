@@ -42,6 +42,7 @@ class Kubelet:
         self._topology = topology
         self._backends: dict[tuple[str, str], Backend] = {}
         self._numbers: dict[tuple[str, str], tuple[str, int]] = {}
+        self._uids: dict[tuple[str, str], str] = {}
         self._changed = asyncio.Condition()
         self._queue = QueueDriver[tuple[str, str]]("pods", self._reconcile)
         pods.subscribe(self._on_change)
@@ -72,9 +73,12 @@ class Kubelet:
 
     async def _reconcile(self, key: tuple[str, str]) -> RequeueAfter | None:
         pod = self._pods.get(key)
-        if pod is None:
+        # another of its name may be there before the first one's end was seen
+        if pod is None or self._uids.get(key, pod.metadata.uid) != pod.metadata.uid:
             await self._stop(key)
-        elif pod.metadata.deletionTimestamp is not None:
+        if pod is None:
+            return None
+        if pod.metadata.deletionTimestamp is not None:
             await self._stop(key)
             await self._finish(pod)
         elif pod.metadata.namespace == DEFAULT_NAMESPACE or pod.spec.host_network:
@@ -111,6 +115,7 @@ class Kubelet:
                 return  # deleted meanwhile
             raise
         self._backends[key] = backend
+        self._uids[key] = pod.metadata.uid
         await self._tell()
 
     async def _stop(self, key: tuple[str, str]) -> None:
@@ -118,6 +123,7 @@ class Kubelet:
         if backend is not None:
             backend.close()
             del self._numbers[key]
+            del self._uids[key]
         await self._tell()
 
     async def _finish(self, pod: PodObject) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ferrolb.lab import MAX_NODES, LabError, LabOptions
+from ferrolb.lab import MAX_NODES, ApiKind, LabError, LabOptions, ProxyKind
 from ferrolb.lab.folders import lab_folder
 
 
@@ -12,6 +12,9 @@ def test_options_survive_their_way_to_the_supervisor(tmp_path):
         name="a-1",
         nodes=7,
         kubeconfig=tmp_path / "kc",
+        api=ApiKind.REAL,
+        kube_proxy=ProxyKind.REAL,
+        kube_proxy_path=tmp_path / "kube-proxy",
         root=tmp_path,
         service_networks=(ip_network("10.1.0.0/16"), ip_network("fd00:1::/64")),
         speaker_command=("speaker", "a b"),
@@ -40,6 +43,20 @@ def test_the_number_of_nodes_is_bounded(nodes):
 def test_a_kubeconfig_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(LabError, match="is not a file"):
         LabOptions(kubeconfig=tmp_path / "nothing").check()
+
+
+def test_a_kubeconfig_and_an_api_server_of_its_own_exclude_each_other(tmp_path):
+    kubeconfig = tmp_path / "kc"
+    kubeconfig.touch()
+    LabOptions(kubeconfig=kubeconfig).check()
+    with pytest.raises(LabError, match="starts no API server of its own"):
+        LabOptions(kubeconfig=kubeconfig, api=ApiKind.REAL).check()
+
+
+def test_a_kube_proxy_that_nobody_has_found_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(LabError, match="`make envtest-build` builds it"):
+        LabOptions(kube_proxy=ProxyKind.REAL).check()
+    LabOptions(kube_proxy=ProxyKind.REAL, kube_proxy_path=tmp_path / "kube-proxy").check()
 
 
 def test_a_folder_too_deep_for_a_socket_is_refused_before_anything_starts():

@@ -100,10 +100,10 @@ def test_c01_without_any_right_to_write_a_status_services_wait_and_the_cause_is_
         assert add in readiness[1]
         assert cluster.address("waits") == ""
         began, before = time.monotonic(), len(installation.recorder.made)
-        cluster.apply(*(service(f"waits-too-{number}") for number in range(20)))
+        cluster.apply(*(service(f"waits-too-{number}") for number in range(8)))
         wait_until(
             "all have been looked at",
-            lambda: len(cluster.events("waits-too-19")) > 0 or time.monotonic() > began + 4,
+            lambda: len(cluster.events("waits-too-7")) > 0 or time.monotonic() > began + 4,
         )
         asked = [
             one
@@ -112,7 +112,7 @@ def test_c01_without_any_right_to_write_a_status_services_wait_and_the_cause_is_
         ]
         assert len(asked) < ASKED_AGAIN
     cluster.wait_address("waits")
-    cluster.wait_address("waits-too-19")
+    cluster.wait_address("waits-too-7")
     wait_until("nothing is missing", lambda: condition(installation).get("status") == "True")
     assert len(said(installation, "services/status", "patch")) == 1
 

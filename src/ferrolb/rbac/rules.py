@@ -271,6 +271,8 @@ RULES: Final = (
 
 _REVIEW: Final = ("authorization.k8s.io", "selfsubjectaccessreviews", "create")
 
+_NODES_WATCH: Final = ("", "nodes", "watch")
+
 _SPARE: Final = frozenset(
     {
         ("", "services/status", "patch"),
@@ -291,9 +293,10 @@ _INSTEAD: Final = {
 """Asked for only because another right is missing, which is the one to grant (C-1)."""
 
 
-def is_spare(right: Right) -> bool:
+def is_spare(program: Program, right: Right) -> bool:
     """Tell whether there is a way to do without."""
-    return _key(right) in _SPARE
+    is_listed_instead = program is Program.CONTROLLER and _key(right) == _NODES_WATCH
+    return _key(right) in _SPARE or is_listed_instead
 
 
 def stands_for(program: Program, right: Right) -> Right:

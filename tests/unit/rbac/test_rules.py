@@ -75,8 +75,9 @@ def test_the_table_for_readers_has_a_line_for_each_rule(program):
 
 def test_c01_the_right_to_replace_stands_for_the_one_to_patch():
     tried = Right(resource="services/status", verb="update", namespace="shop", name="web")
-    assert is_spare(Right(resource="services/status", verb="patch", namespace="shop", name="web"))
-    assert not is_spare(tried)
+    patch = Right(resource="services/status", verb="patch", namespace="shop", name="web")
+    assert is_spare(Program.CONTROLLER, patch)
+    assert not is_spare(Program.CONTROLLER, tried)
     assert stands_for(Program.CONTROLLER, tried) == Right(resource="services/status", verb="patch")
     pool = Right(
         group="metallb.io", resource="ipaddresspools", verb="get", namespace="own", name="p"
@@ -84,6 +85,12 @@ def test_c01_the_right_to_replace_stands_for_the_one_to_patch():
     assert stands_for(Program.CONTROLLER, pool) == Right(
         group="metallb.io", resource="ipaddresspools/status", verb="patch", namespace="own"
     )
+
+
+def test_c25_nodes_may_be_listed_instead_of_watched_by_the_controller_only():
+    right = Right(resource="nodes", verb="watch")
+    assert is_spare(Program.CONTROLLER, right)
+    assert not is_spare(Program.SPEAKER, right)
 
 
 def test_what_a_program_needs_everywhere_is_missing_everywhere_or_not_at_all():

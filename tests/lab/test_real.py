@@ -119,8 +119,8 @@ def test_req25_chapter_is_applied_reached_described_and_deleted(cluster, judge):
         rf'Normal +nodeAssigned +\S+ +metallb-speaker +announcing from node "{owner}"',
         cluster.kubectl("describe", "service", "named-pool"),
     )
-    expect(judge, (), named, shared)
     cluster.kubectl("delete", "service", "named-pool", "service-http", "service-https")
+    expect(judge, (), named, shared)
     cluster.wait_silent(named)
     cluster.wait_silent(shared)
     wait_until("its slices are collected", lambda: not slices(cluster, "named-pool"))
@@ -145,8 +145,8 @@ def test_dual_stack_service_is_reached_by_both_families_and_hides_the_client(clu
     }
     assert made_by == {"endpointslice-controller.k8s.io"}
     assert {one["addressType"] for one in slices(cluster, "dual")} == {"IPv4", "IPv6"}
-    expect(judge, (), ipv4, ipv6)
     cluster.kubectl("delete", "service", "dual")
+    expect(judge, (), ipv4, ipv6)
     cluster.wait_silent(ipv4)
     cluster.wait_silent(ipv6)
 
@@ -171,8 +171,8 @@ def test_policy_local_is_served_only_where_a_pod_is_and_keeps_the_client(cluster
     wait_until("n3 alone answers", lambda: cluster.nodes_answering(ip) == {"n3"})
     expect(judge, {"n3"}, ip)
     assert cluster.curl(ip)["pod"] == f"{name}-3"
-    expect(judge, (), ip)
     cluster.kubectl("delete", "pod", f"{name}-3")
+    expect(judge, (), ip)
     cluster.wait_silent(ip)
 
 
@@ -202,14 +202,15 @@ def test_endpoints_follow_pods_as_they_come_are_unready_and_go(cluster, judge):
     wait_until(
         "one is reached", lambda: {cluster.curl(ip)["pod"] for _ in range(8)} == {"scaled-4"}
     )
-    expect(judge, (), ip)
     cluster.kubectl("delete", "service", "scaled")
+    expect(judge, (), ip)
     cluster.wait_silent(ip)
 
 
-def test_kubectl_shows_pods_and_slices_as_on_any_cluster(cluster):
+def test_kubectl_shows_pods_and_slices_as_on_any_cluster(cluster, judge):
+    expect(judge, NODES, "192.168.100.11")
     cluster.lab.add_pod("shown-1", "n1", labels={"app": "shown"})
-    cluster.apply(service("shown", ports=({"port": 80, "targetPort": 8080},)))
+    cluster.apply(serving("shown", "shown", "192.168.100.11"))
     ip = cluster.get("pod", "shown-1")["status"]["podIP"]
     wide = cluster.kubectl("get", "pod", "shown-1", "-o", "wide", "--no-headers")
     assert re.fullmatch(rf"shown-1 +1/1 +Running +0 +\S+ +{ip} +n1 +<none> +<none>\n", wide)
@@ -226,6 +227,8 @@ def test_deleted_pod_goes_long_before_its_grace_period_and_may_come_back(cluster
     began = time.monotonic()
     cluster.kubectl("delete", "pod", "brief")
     assert time.monotonic() - began < 10
+    cluster.lab.add_pod("brief", "n1", labels={"app": "brief"})
+    cluster.kubectl("delete", "pod", "brief", "--force", "--grace-period=0", "--wait=false")
     pod = cluster.lab.add_pod("brief", "n2", labels={"app": "brief"})
     second = cluster.get("pod", "brief")
     assert second["metadata"]["uid"] != first["metadata"]["uid"]

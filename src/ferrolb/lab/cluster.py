@@ -114,14 +114,15 @@ class ClusterKeeper:
             LabError: the API refused it or could not be reached.
         """
         try:
-            await self._client.create(
+            created = await self._client.create(
                 PODS.path(namespace), _pod(namespace, name, node, labels, ports)
             )
         except AlreadyExistsError as error:
             raise RefusedError(f"there is a pod {namespace}/{name} already") from error
         except ApiError as error:
             raise LabError(f"cannot create pod {namespace}/{name}: {error}") from error
-        return await self._kubelet.await_running((namespace, name))
+        uid = decode_pod(created).metadata.uid
+        return await self._kubelet.await_running((namespace, name), uid)
 
     async def delete_pod(self, namespace: str, name: str) -> None:
         """Delete a Pod and wait until it is silent and gone.

@@ -55,10 +55,10 @@ class Kubelet:
         """Return how many backends run on a node."""
         return sum(backend.pod.node == node for backend in self._backends.values())
 
-    async def await_running(self, key: tuple[str, str]) -> PodStatus:
-        """Wait until the Pod's backend answers and the API knows it."""
+    async def await_running(self, key: tuple[str, str], uid: str) -> PodStatus:
+        """Wait until the Pod's backend answers and the API knows it; not another's of its name."""
         async with self._changed:
-            await self._changed.wait_for(lambda: key in self._backends)
+            await self._changed.wait_for(lambda: self._uids.get(key) == uid)
         return self._backends[key].pod
 
     async def await_gone(self, key: tuple[str, str]) -> None:

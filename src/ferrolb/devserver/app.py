@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.bodies import MAX_BODY_BYTES
-from ferrolb.devserver.calls import Call, FieldValidation, Verb, parse_query
+from ferrolb.devserver.calls import Call, FieldValidation, Verb, is_set, parse_query
 from ferrolb.devserver.deleting import delete_collection, delete_object
 from ferrolb.devserver.documents import Documents
 from ferrolb.devserver.metrics import RequestLabels
@@ -54,14 +54,12 @@ HANDLERS: Final[dict[Verb, Handler]] = {
 
 ON_OBJECT: Final = {
     "GET": Verb.GET,
-    "HEAD": Verb.GET,
     "PUT": Verb.UPDATE,
     "PATCH": Verb.PATCH,
     "DELETE": Verb.DELETE,
 }
 ON_COLLECTION: Final = {
     "GET": Verb.LIST,
-    "HEAD": Verb.LIST,
     "POST": Verb.CREATE,
     "DELETE": Verb.DELETE_COLLECTION,
 }
@@ -107,7 +105,8 @@ class _Api:
             resource_path = parse_resource_path(path)
             if resource_path is not None:
                 return await self._answer_resource(request, resource_path)
-            response = self._documents.answer(path, request.method, request.headers)
+            query = parse_query(request.scope["query_string"])
+            response = self._documents.answer(path, request.method, request.headers, query=query)
         except ApiError as error:
             self._cluster.metrics.count_request(_plain_labels(request.method, error.refusal.code))
             return _refused(error)
@@ -124,7 +123,7 @@ class _Api:
             return await self._answer_review(request, path)
         call = self._call(request, path, resource)
         try:
-            if request.method not in ("GET", "HEAD"):
+            if request.method != "GET":
                 call.body = await read_body(request)
             response = await HANDLERS[call.verb](self._cluster, call)
         except ApiError as error:
@@ -136,7 +135,7 @@ class _Api:
     async def _answer_review(self, request: Request, path: ResourcePath) -> Response:
         kind = REVIEWS.get((path.group, path.version, path.plural))
         if kind is None or path.name:
-            raise no_such_path()
+            return self._documents.nothing_at(request.url.path)
         if request.method != "POST":
             raise method_not_allowed()
         body = await read_body(request)
@@ -181,7 +180,7 @@ def _verb_of(request: Request, path: ResourcePath, query: dict[str, str]) -> Ver
     verb = table.get(request.method)
     if verb is None or (path.subresource and verb is Verb.DELETE):
         raise method_not_allowed()
-    if verb is Verb.LIST and query.get("watch", "") in ("1", "true"):
+    if verb is Verb.LIST and is_set(query, "watch"):
         return Verb.WATCH
     if verb is Verb.PATCH and request.headers.get("content-type", "").startswith(
         "application/apply-patch"

@@ -8,7 +8,7 @@ from ferrolb.apimachinery import table_format
 from ferrolb.devserver.events import core_from_events, events_from_core
 from ferrolb.devserver.metadata import NameRule
 from ferrolb.devserver.payloads import ConfigMapStrategy, SecretStrategy
-from ferrolb.devserver.registry import Names, Registry, ServedResource, Traits
+from ferrolb.devserver.registry import ALL_VERBS, Names, Registry, ServedResource, Traits
 from ferrolb.devserver.schemas import schema_for
 from ferrolb.devserver.service_strategy import ServiceStrategy
 from ferrolb.devserver.strategies import (
@@ -36,6 +36,8 @@ DEFINITIONS: Final = ResourceId("apiextensions.k8s.io", "customresourcedefinitio
 
 RBAC: Final = "rbac.authorization.k8s.io"
 
+_NO_COLLECTION_DELETE: Final = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
+
 _NO_GENERATION: Final = Traits(has_generation=False)
 _WITH_STATUS: Final = Traits(has_status=True, has_generation=False)
 _WORKLOAD: Final = Traits(has_status=True)
@@ -51,6 +53,7 @@ class _Builtin:
     categories: tuple[str, ...] = ()
     is_namespaced: bool = True
     traits: Traits = _NO_GENERATION
+    verbs: tuple[str, ...] = ALL_VERBS
 
 
 _BUILTINS: Final = (
@@ -64,6 +67,7 @@ _BUILTINS: Final = (
         ("ns",),
         is_namespaced=False,
         traits=_WITH_STATUS,
+        verbs=_NO_COLLECTION_DELETE,
     ),
     _Builtin("", "Node", "nodes", ("no",), is_namespaced=False, traits=_WITH_STATUS),
     _Builtin("", "Pod", "pods", ("po",), ("all",), traits=_WORKLOAD),
@@ -166,6 +170,7 @@ def _served(builtin: _Builtin, strategies: Mapping[ResourceId, Strategy]) -> Ser
         strategy=strategies.get(storage) or _DEFAULTS[builtin.traits.has_status],
         schema=schema_for(builtin.group, "v1", builtin.kind),
         traits=builtin.traits,
+        verbs=builtin.verbs,
         to_storage=core_from_events if is_new_event else None,
         from_storage=events_from_core if is_new_event else None,
     )

@@ -1,5 +1,6 @@
 """One request on a resource, as the handlers see it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,7 @@ from ferrolb.devserver.negotiation import Representation
 from ferrolb.devserver.paths import ResourcePath
 from ferrolb.devserver.registry import ServedResource
 from ferrolb.devserver.statuses import Target, bad_request
+from ferrolb.model import quote
 from ferrolb.store import ObjectKey
 
 MAX_QUERY_FIELDS: Final = 64
@@ -19,8 +21,7 @@ MAX_QUERY_FIELDS: Final = 64
 MAX_MANAGER: Final = 128
 """Characters of a field manager's name, as the API has it."""
 
-TRUE_TEXTS: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-FALSE_TEXTS: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
 class Verb(StrEnum):
@@ -118,20 +119,11 @@ class Call:
         return Target(group=self.resource.group, resource=self.resource.kind, name=name)
 
     def flag(self, name: str) -> bool:
-        """Return a boolean parameter, false when absent.
-
-        Raises:
-            ApiError: 400, it is neither true nor false.
-        """
-        text = self.query.get(name, "")
-        if not text or text in FALSE_TEXTS:
-            return False
-        if text in TRUE_TEXTS:
-            return True
-        raise bad_request(f"invalid value {text!r} of parameter {name}: not a boolean")
+        """Return a boolean parameter: false when absent, true when it does not say false."""
+        return is_set(self.query, name)
 
     def number(self, name: str) -> int | None:
-        """Return a parameter that is a whole number, not negative; None when absent.
+        """Return a parameter that is a whole number; None when absent.
 
         Raises:
             ApiError: 400, it is none.
@@ -139,8 +131,8 @@ class Call:
         text = self.query.get(name, "")
         if not text:
             return None
-        if not (text.isascii() and text.isdigit()) or len(text) > 18:
-            raise bad_request(f"invalid value {text[:40]!r} of parameter {name}: not a number")
+        if not _WHOLE_NUMBER.fullmatch(text):
+            raise bad_request(f"strconv.ParseInt: parsing {quote(text[:40])}: invalid syntax")
         return int(text)
 
     def request_labels(self, code: int) -> RequestLabels:
@@ -170,6 +162,12 @@ class Call:
         if self.path.name or self.verb is Verb.CREATE:
             return "resource"
         return "namespace" if self.namespace else "cluster"
+
+
+def is_set(query: Mapping[str, str], name: str) -> bool:
+    """Tell whether a parameter is there and does not say false."""
+    text = query.get(name)
+    return text is not None and text != "0" and text.lower() != "false"
 
 
 def parse_query(query: bytes) -> dict[str, str]:

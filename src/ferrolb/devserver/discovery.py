@@ -12,6 +12,32 @@ DISCOVERY_GROUP: Final = "apidiscovery.k8s.io"
 AGGREGATED_VERSIONS: Final = ("v2", "v2beta1")
 AGGREGATED_KIND: Final = "APIGroupDiscoveryList"
 
+GROUP_ORDER: Final = (
+    "",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "rbac.authorization.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+)
+"""The order in which a real server has its groups; all others come after them, by name."""
+
+CUSTOM_VERBS: Final = (
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "create",
+    "update",
+    "watch",
+)
+"""Verbs of custom resources in the order in which they are shown."""
+
 MAX_ACCEPT_ENTRIES: Final = 32
 """Media types read from one header; kubectl sends three."""
 
@@ -93,7 +119,7 @@ def resource_list(registry: Registry, group: str, version: str) -> JsonObject | 
         ]
     return {
         "kind": "APIResourceList",
-        "apiVersion": "v1",
+        **({"apiVersion": "v1"} if group else {}),
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": entries,
     }
@@ -129,10 +155,11 @@ def aggregated(registry: Registry, version: str, *, is_core: bool) -> JsonObject
     }
 
 
-def _group_rank(name: str) -> tuple[bool, str]:
+def _group_rank(name: str) -> tuple[int, str]:
     """Order groups: the built-in ones first, so that `get events` means the core kind."""
-    is_builtin = name.endswith(".k8s.io") or "." not in name
-    return (not is_builtin, name)
+    if name in GROUP_ORDER:
+        return (GROUP_ORDER.index(name), name)
+    return (len(GROUP_ORDER), name)
 
 
 def _group(name: str, versions: list[str]) -> JsonObject:
@@ -149,7 +176,7 @@ def _entry(resource: ServedResource) -> JsonObject:
         "singularName": resource.names.singular,
         "namespaced": resource.is_namespaced,
         "kind": resource.kind,
-        "verbs": list(resource.verbs),
+        "verbs": _verbs(resource),
     }
     if resource.names.short:
         entry["shortNames"] = list(resource.names.short)
@@ -160,10 +187,18 @@ def _entry(resource: ServedResource) -> JsonObject:
     return entry
 
 
+def _verbs(resource: ServedResource) -> list[Json]:
+    if not resource.traits.is_custom:
+        return list(resource.verbs)
+    return [verb for verb in CUSTOM_VERBS if verb in resource.verbs]
+
+
 def _aggregated_entry(resource: ServedResource) -> JsonObject:
+    # Built-in kinds leave it to the group and version around them.
+    is_custom = resource.traits.is_custom
     kind: JsonObject = {
-        "group": resource.group,
-        "version": resource.version,
+        "group": resource.group if is_custom else "",
+        "version": resource.version if is_custom else "",
         "kind": resource.kind,
     }
     entry: JsonObject = {
@@ -171,7 +206,7 @@ def _aggregated_entry(resource: ServedResource) -> JsonObject:
         "responseKind": kind,
         "scope": "Namespaced" if resource.is_namespaced else "Cluster",
         "singularResource": resource.names.singular,
-        "verbs": list(resource.verbs),
+        "verbs": _verbs(resource),
     }
     if resource.names.short:
         entry["shortNames"] = list(resource.names.short)

@@ -5,10 +5,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
-from ferrolb.devserver.statuses import not_acceptable
+from ferrolb.devserver.statuses import no_such_form, not_acceptable
 
 JSON_TYPE: Final = "application/json"
-JSON_TYPES: Final = frozenset({JSON_TYPE, "application/*", "*/*"})
+JSON_TYPES: Final = frozenset({JSON_TYPE, "*/*"})
+"""`application/*` is not among them: a real server does not take it either."""
 META_GROUP: Final = "meta.k8s.io"
 META_VERSIONS: Final = frozenset({"v1", "v1beta1"})
 
@@ -46,12 +47,15 @@ def negotiate(accept: str) -> Representation:
         ApiError: 406, none of them can be.
     """
     entries = accept.split(",", MAX_ACCEPT_ENTRIES)[:MAX_ACCEPT_ENTRIES]
+    media_types = {entry.partition(";")[0].strip() for entry in entries}
     for entry in entries:
         found = _representation(entry)
         if found is not None:
             return found
     if not accept.strip():
         return Representation()
+    if media_types & JSON_TYPES:
+        raise no_such_form([JSON_TYPE])
     raise not_acceptable([JSON_TYPE])
 
 

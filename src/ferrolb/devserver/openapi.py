@@ -138,9 +138,14 @@ class OpenApi:
         if known is not None and _are_same(known.resources, resources):
             return known
         content = ENCODER.encode(openapi_document(path, resources))
-        made = _Made(resources, content, hashlib.sha256(content).hexdigest().upper())
+        made = _Made(resources, content, digest_of(content))
         self._made[path] = made
         return made
+
+
+def digest_of(content: bytes) -> str:
+    """Return what tells a document from another in its URL."""
+    return hashlib.sha256(content).hexdigest().upper()
 
 
 def _are_same(first: "tuple[ServedResource, ...]", second: "tuple[ServedResource, ...]") -> bool:

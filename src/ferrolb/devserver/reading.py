@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response, StreamingResponse
 
 from ferrolb.apimachinery import FieldError
-from ferrolb.devserver.calls import Call
+from ferrolb.devserver.calls import Call, Verb
 from ferrolb.devserver.negotiation import Form
 from ferrolb.devserver.representations import (
     ENCODER,
@@ -25,6 +25,7 @@ from ferrolb.devserver.statuses import (
     invalid,
     not_found,
     too_many_requests,
+    unreadable_watch_version,
     version_ahead,
 )
 from ferrolb.devserver.watching import (
@@ -34,7 +35,7 @@ from ferrolb.devserver.watching import (
     WatchRequest,
     stream,
 )
-from ferrolb.model import JsonObject
+from ferrolb.model import JsonObject, quote
 from ferrolb.store import (
     BadContinueTokenError,
     Change,
@@ -108,7 +109,7 @@ def read_page(cluster: "Cluster", call: Call, options: ListOptions) -> Page:
             matches=options.matches,
         )
     except BadContinueTokenError as error:
-        raise bad_request(str(error)) from error
+        raise bad_request(f"invalid continue token: {error}") from error
     except ExpiredError as error:
         if error.continue_token is not None:
             raise gone(EXPIRED_CONTINUE, continue_token=error.continue_token) from error
@@ -118,13 +119,14 @@ def read_page(cluster: "Cluster", call: Call, options: ListOptions) -> Page:
 
 
 def _list_options(cluster: "Cluster", call: Call) -> ListOptions:
-    limit = call.number("limit") or None
+    limit = max(call.number("limit") or 0, 0) or None
+    call.number("timeoutSeconds")
     token = call.query.get("continue") or None
-    version = _version_of(call)
     match_rule = call.query.get("resourceVersionMatch", "")
+    _check_match_rule(call, match_rule)
+    version = _version_of(call)
     if token is not None and version:
         raise bad_request("specifying resource version is not allowed when using continue")
-    _check_match_rule(match_rule, version)
     is_exact = match_rule == "Exact" or (not match_rule and limit is not None)
     at = version if version and is_exact else None
     if at is None:
@@ -132,17 +134,24 @@ def _list_options(cluster: "Cluster", call: Call) -> ListOptions:
     return ListOptions(limit=limit, continue_token=token, at=at, matches=predicate_of(call))
 
 
-def _check_match_rule(rule: str, version: int | None) -> None:
+def _check_match_rule(call: Call, rule: str) -> None:
     field = "resourceVersionMatch"
     errors: list[FieldError] = []
-    if rule and version is None:
+    version = call.query.get("resourceVersion", "")
+    if rule and not version:
         text = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        errors.append(FieldError.forbidden(field, text))
+    if rule and call.query.get("continue"):
+        text = "resourceVersionMatch is forbidden when continue is provided"
         errors.append(FieldError.forbidden(field, text))
     if rule and rule not in ("Exact", "NotOlderThan"):
         errors.append(FieldError.unsupported(field, rule, ["Exact", "NotOlderThan", ""]))
-    if rule == "Exact" and version == 0:
+    if rule == "Exact" and version == "0":
         text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
         errors.append(FieldError.forbidden(field, text))
+    if "sendInitialEvents" in call.query:
+        text = "sendInitialEvents is forbidden for list"
+        errors.append(FieldError.forbidden("sendInitialEvents", text))
     if errors:
         raise _bad_options(errors)
 
@@ -157,9 +166,12 @@ def _version_of(call: Call) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise _bad_options(
-            [FieldError.invalid("resourceVersion", text[:80], "must be a resource version")]
-        )
+        shown = text[:80]
+        why = f"strconv.ParseUint: parsing {quote(shown)}: invalid syntax"
+        message = str(FieldError.invalid("resourceVersion", shown, why))
+        if call.verb is Verb.WATCH:
+            raise unreadable_watch_version(message)
+        raise bad_request(f"invalid resource version: {message}")
     return int(text)
 
 
@@ -189,9 +201,9 @@ async def _counted(cluster: "Cluster", call: Call, request: WatchRequest) -> "As
 
 
 def _watch_request(cluster: "Cluster", call: Call) -> WatchRequest:
+    wants_initial = _wants_initial(call)
     version = _version_of(call)
     matches = predicate_of(call)
-    wants_initial = _wants_initial(call)
     if wants_initial:
         _check_reached(cluster, version)
     is_from_start = wants_initial or (not version and call.query.get("sendInitialEvents") is None)
@@ -208,7 +220,7 @@ def _watch_request(cluster: "Cluster", call: Call) -> WatchRequest:
         matches=matches,
         since=since,
         initial=initial,
-        marks_initial_end=wants_initial,
+        marks_initial_end=wants_initial and call.flag("allowWatchBookmarks"),
         bookmarks=call.flag("allowWatchBookmarks"),
         timeout_s=_timeout_s(cluster, call),
         encoding=_encoding(call),
@@ -229,9 +241,8 @@ def _wants_initial(call: Call) -> bool:
     if rule and not is_given:
         text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         errors.append(FieldError.forbidden("resourceVersionMatch", text))
-    if is_given and not call.flag("allowWatchBookmarks"):
-        text = "sendInitialEvents requires setting allowWatchBookmarks"
-        errors.append(FieldError.forbidden("sendInitialEvents", text))
+    if rule not in ("", "NotOlderThan"):
+        errors.append(FieldError.unsupported("resourceVersionMatch", rule, ["NotOlderThan"]))
     if errors:
         raise _bad_options(errors)
     return call.flag("sendInitialEvents")
@@ -239,7 +250,7 @@ def _wants_initial(call: Call) -> bool:
 
 def _timeout_s(cluster: "Cluster", call: Call) -> float:
     given = call.number("timeoutSeconds")
-    return float(given) if given else MIN_TIMEOUT_S + cluster.spread(MIN_TIMEOUT_S)
+    return float(given) if given and given > 0 else MIN_TIMEOUT_S + cluster.spread(MIN_TIMEOUT_S)
 
 
 def _addition(call: Call, encoded: bytes) -> Change:

@@ -168,6 +168,12 @@ class Registry:
             if (resource.group, resource.version) == (group, version)
         ]
 
+    def builtin_groups(self) -> frozenset[str]:
+        """Return the groups with a resource that no definition has brought."""
+        return frozenset(
+            resource.group for resource in self._served.values() if not resource.traits.is_custom
+        )
+
     def stored(self) -> list[ServedResource]:
         """Return each stored resource once, in one of its versions."""
         return list({resource.storage: resource for resource in self._served.values()}.values())

@@ -1,5 +1,6 @@
 """Objects as they go to the client: whole, as a Table, or as metadata only."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -7,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from starlette.responses import Response
 
-from ferrolb.apimachinery import IncludeObject, partial_metadata, table
+from ferrolb.apimachinery import FieldError, IncludeObject, partial_metadata, table
 from ferrolb.devserver.negotiation import Form, Representation
-from ferrolb.devserver.statuses import bad_request, not_acceptable
+from ferrolb.devserver.statuses import bad_request, wrong_form
 from ferrolb.model import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ JSON_CONTENT: Final = "application/json"
 MAX_WARNINGS: Final = 32
 MAX_WARNING: Final = 256
 """Warnings of one answer, and characters of each: headers have to fit into what clients read."""
+
+_IDENTITY: Final = re.compile(rb'\{"apiVersion":"[^"\\]*","kind":"[^"\\]*",')
+"""How objects begin as the store encodes them: cutting it off is far quicker than decoding."""
 
 ENCODER: Final = msgspec.json.Encoder()
 DECODER: Final = msgspec.json.Decoder()
@@ -89,7 +93,7 @@ def shown_object(
         case Form.METADATA:
             return {**partial_metadata(obj), "apiVersion": representation.api_version}
         case Form.METADATA_LIST:
-            raise not_acceptable([JSON_CONTENT])
+            raise wrong_form(representation.form.value, is_list=False)
 
 
 def list_response(
@@ -109,8 +113,10 @@ def list_response(
                 include=included(call),
             )
             return json_response({**made, "apiVersion": representation.api_version})
-        case Form.METADATA_LIST | Form.METADATA:
+        case Form.METADATA_LIST:
             return json_response(_metadata_list(representation, encoded, metadata))
+        case Form.METADATA:
+            raise wrong_form(representation.form.value, is_list=True)
 
 
 def _metadata_list(
@@ -131,12 +137,25 @@ def _joined(resource: "ServedResource", encoded: Sequence[bytes], metadata: Json
     items = encoded
     if not resource.is_stored_version:
         items = [ENCODER.encode(resource.outgoing(decode(item))) for item in encoded]
+    if not resource.traits.is_custom:
+        items = [_without_identity(item) for item in items]
     return b'{"kind":%b,"apiVersion":%b,"metadata":%b,"items":[%b]}' % (
         ENCODER.encode(resource.names.of_list),
         ENCODER.encode(resource.api_version),
         ENCODER.encode(metadata),
         b",".join(items),
     )
+
+
+def _without_identity(encoded: bytes) -> bytes:
+    """Return an object without apiVersion and kind, which items of built-in lists do not have."""
+    found = _IDENTITY.match(encoded)
+    if found is not None:
+        return b"{%b" % encoded[found.end() :]
+    obj = decode(encoded)
+    obj.pop("apiVersion", None)
+    obj.pop("kind", None)
+    return ENCODER.encode(obj)
 
 
 def included(call: "Call") -> IncludeObject:
@@ -151,4 +170,6 @@ def included(call: "Call") -> IncludeObject:
     try:
         return IncludeObject(text)
     except ValueError as error:
-        raise bad_request(f"unrecognized includeObject value: {text[:40]!r}") from error
+        why = "must be 'Metadata', 'Object', 'None', or empty"
+        field = FieldError.invalid("includeObject", text[:40], why)
+        raise bad_request(f"Unable to convert to Table as requested: {field}") from error

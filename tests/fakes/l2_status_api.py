@@ -116,7 +116,14 @@ class L2StatusApi(ApiClient):
         return json.dumps(self._put(name, new)).encode()
 
     @override
-    async def delete(self, path: ApiPath, *, uid: str = "", resource_version: str = "") -> bytes:
+    async def delete(
+        self,
+        path: ApiPath,
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        grace_s: int | None = None,
+    ) -> bytes:
         await self._request("delete")
         name = path.rsplit("/", 1)[1]
         self._existing(name, uid)

@@ -124,6 +124,32 @@ async def test_the_object_of_an_earlier_pod_is_adopted() -> None:
         assert bench.api.objects[OBJECT]["metadata"]["ownerReferences"] == [owner]
 
 
+async def test_an_object_whose_owner_may_not_be_changed_is_written_all_the_same() -> None:
+    async with bench_() as bench:
+        await bench.state.ensure()
+        later = StateIdentity.for_controller(
+            "metallb-system", owner_name="controller-xyz", owner_uid="p-2"
+        )
+        text = "cannot set an ownerRef on a resource you can't delete"
+        bench.api.refuse = lambda seen: (
+            Refusal(403, "Forbidden", text)
+            if (seen.method, seen.path) == ("PATCH", OBJECT)
+            else None
+        )
+        state = bench.restart(later)
+        assert await state.report("poolReconciler", [OK])
+        assert bench.status["result"] == "Valid"
+        assert bench.api.objects[OBJECT]["metadata"]["ownerReferences"] == [OWNER]
+
+
+async def test_without_the_right_to_write_the_state_that_is_returned() -> None:
+    async with bench_() as bench:
+        bench.api.refuse = lambda seen: Refusal(403, "Forbidden")
+        assert not await bench.state.report("poolReconciler", [OK])
+        bench.api.refuse = lambda seen: None
+        assert await bench.state.report("poolReconciler", [OK])
+
+
 async def test_without_a_pod_there_is_no_owner_and_no_adoption() -> None:
     async with bench_() as bench:
         nobody = StateIdentity.for_controller("metallb-system")

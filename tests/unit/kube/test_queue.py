@@ -2,9 +2,17 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fakes.api_server import running
 
-from ferrolb.kube import ConflictError, QueueDriver, RequeueAfter, TooManyRequestsError
+from ferrolb.kube import (
+    ConflictError,
+    ForbiddenError,
+    QueueDriver,
+    RequeueAfter,
+    TooManyRequestsError,
+)
+from ferrolb.rbac import Right
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +172,21 @@ async def test_wait_is_what_the_server_asked_for():
         driver.add("a")
         await passes.until(lambda: len(passes.ended) == 2)
         assert loop.time() - start >= 0.05
+
+
+async def test_a_pass_that_the_roles_refuse_is_not_repeated_at_once(monkeypatch):
+    monkeypatch.setattr("ferrolb.kube.queue.REFUSED_RETRY_S", 0.05)
+    refusal = ForbiddenError("no")
+    refusal.right = Right(resource="services", verb="list")
+    loop = asyncio.get_running_loop()
+    async with driving() as (driver, passes, _):
+        passes.results["a"] = [refusal]
+        start = loop.time()
+        with capture_logs() as logs:
+            driver.add("a")
+            await passes.until(lambda: len(passes.ended) == 2)
+        assert loop.time() - start >= 0.05
+    assert [log["log_level"] for log in logs] == ["debug"]
 
 
 async def test_failure_of_one_key_does_not_end_the_others():

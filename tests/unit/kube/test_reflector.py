@@ -413,3 +413,20 @@ async def test_outage_is_told_once_and_so_is_its_end(api):
     told = [(line["log_level"], line["event"], line.get("error")) for line in logs]
     assert told.count(("warning", "cannot follow", "etcd is down")) == 1
     assert told.count(("info", "following again", None)) == 1
+
+
+REFUSED = 'services is forbidden: User "u" cannot watch resource "services" in API group ""'
+
+
+async def test_c25_optional_resource_that_may_not_be_watched_is_listed_from_time_to_time(api):
+    api.put("a")
+    api.answer_next("watch", *[status(403, "Forbidden", REFUSED)] * 2)
+    with capture_logs() as logs:
+        async with reflecting(api, replace(OPTIONS, optional=True)) as (cache, _):
+            await api.until(lambda: len(api.of_kind("list")) == 2)
+            api.put("b")
+            await api.until(lambda: len(cache) == 2)
+            assert not cache.is_absent
+    told = [log["event"] for log in logs if log["log_level"] != "debug"]
+    assert told.count("watch not allowed, listed from time to time") == 1
+    assert "cannot follow" not in told

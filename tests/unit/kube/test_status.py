@@ -367,3 +367,33 @@ def test_a_service_without_any_status_is_emptied_the_same_way() -> None:
         "metadata": {"resourceVersion": ""},
         "status": {"loadBalancer": {"ingress": None}},
     }
+
+
+async def test_where_nothing_is_granted_one_refusal_answers_for_all() -> None:
+    async with bench_() as bench:
+        denied = 'services "web" is forbidden: User "u" cannot {} resource "services/status"'
+        bench.api.refuse = lambda seen: (
+            Refusal(403, "Forbidden", denied.format(seen.method))
+            if seen.method in ("PATCH", "PUT")
+            else None
+        )
+        obj = bench.add_service(service())
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(5):
+                with pytest.raises(ForbiddenError) as caught:
+                    await bench.writer.write_service(obj, addresses("192.0.2.1"), None)
+                assert caught.value.right is not None
+            assert len(bench.api.requests("PATCH", "PUT")) == 2
+        # that nothing is written by update from now on would not be true
+        assert logs == []
+
+
+async def test_c01_an_update_that_is_refused_later_brings_the_patch_back() -> None:
+    async with bench_() as bench:
+        bench.api.refuse = refuse("PATCH")
+        obj = await bench.writer.write_service(bench.add_service(service()), (), None)
+        bench.api.refuse = refuse("PUT")
+        with pytest.raises(ForbiddenError):
+            await bench.writer.write_service(obj, addresses("192.0.2.1"), None)
+        await bench.writer.write_service(obj, addresses("192.0.2.1"), None)
+        assert bench.api.requests()[-1] == ("PATCH", SERVICE + "/status")

@@ -41,6 +41,16 @@ def _ask(app, *paths):
     return asyncio.run(run())
 
 
+def test_remarks_are_shown_beside_either_answer():
+    health = Health(remarks=lambda: ["a right is missing"])
+    health.wait_for("services")
+    health.started()
+    waiting = "waiting for services\na right is missing\n"
+    assert _ask(health_app(health), "/readyz") == [(503, waiting)]
+    health.done("services")
+    assert _ask(health_app(health), "/readyz") == [(200, "ok\na right is missing")]
+
+
 def test_readiness_names_what_it_waits_for_and_liveness_does_not_care():
     health = Health()
     health.wait_for("services")

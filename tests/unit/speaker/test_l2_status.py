@@ -9,8 +9,15 @@ from tests.fakes.l2_status_api import L2StatusApi
 from tests.fakes.virtual_time import run_virtual
 from typing_extensions import override
 
-from ferrolb.kube import L2StatusWriter, PodOwner, ServerError, UnreachableError
+from ferrolb.kube import (
+    ForbiddenError,
+    L2StatusWriter,
+    PodOwner,
+    ServerError,
+    UnreachableError,
+)
 from ferrolb.model import InterfaceRule, NodeName, ServiceKey
+from ferrolb.rbac import Right
 from ferrolb.speaker.l2_status import (
     BURST,
     MAX_WRITES,
@@ -335,6 +342,23 @@ def test_a_failed_write_is_tried_again():
             await asyncio.sleep(60)
         assert api.of("web")[0]["status"]["node"] == "node-a"
         assert api.requests == {"create": 3, "status": 1}
+
+    run_virtual(story())
+
+
+def test_a_node_whose_roles_do_not_allow_it_asks_seldom():
+    async def story():
+        api = L2StatusApi()
+        refusal = ForbiddenError("no")
+        refusal.right = Right(group="metallb.io", resource="servicel2statuses", verb="create")
+        api.failures = [refusal, refusal]
+        a = Speaker(api, "node-a")
+        a.announce(WEB)
+        async with running(a):
+            await asyncio.sleep(RETRY_S * 1.5)
+            assert api.requests == {"create": 2}
+            await asyncio.sleep(RETRY_S)
+        assert api.of("web")[0]["status"]["node"] == "node-a"
 
     run_virtual(story())
 

@@ -69,6 +69,15 @@ def serving(name, app, ip, **spec):
     )
 
 
+def withdraw(cluster, judge, ips, *words):
+    """Delete what is announced under these addresses; from now on nobody may announce them.
+
+    kubectl is not to wait: the judge would take the silence meanwhile for an outage.
+    """
+    cluster.kubectl("delete", *words, "--wait=false")
+    expect(judge, (), *ips)
+
+
 def slices(cluster, name):
     """Return a Service's EndpointSlices."""
     return cluster.get("endpointslices", "-l", f"{SERVICE_LABEL}={name}")["items"]
@@ -119,8 +128,18 @@ def test_req25_chapter_is_applied_reached_described_and_deleted(cluster, judge):
         rf'Normal +nodeAssigned +\S+ +metallb-speaker +announcing from node "{owner}"',
         cluster.kubectl("describe", "service", "named-pool"),
     )
-    cluster.kubectl("delete", "service", "named-pool", "service-http", "service-https")
-    expect(judge, (), named, shared)
+    withdraw(
+        cluster,
+        judge,
+        (
+            named,
+            shared,
+        ),
+        "service",
+        "named-pool",
+        "service-http",
+        "service-https",
+    )
     cluster.wait_silent(named)
     cluster.wait_silent(shared)
     wait_until("its slices are collected", lambda: not slices(cluster, "named-pool"))
@@ -145,8 +164,16 @@ def test_dual_stack_service_is_reached_by_both_families_and_hides_the_client(clu
     }
     assert made_by == {"endpointslice-controller.k8s.io"}
     assert {one["addressType"] for one in slices(cluster, "dual")} == {"IPv4", "IPv6"}
-    cluster.kubectl("delete", "service", "dual")
-    expect(judge, (), ipv4, ipv6)
+    withdraw(
+        cluster,
+        judge,
+        (
+            ipv4,
+            ipv6,
+        ),
+        "service",
+        "dual",
+    )
     cluster.wait_silent(ipv4)
     cluster.wait_silent(ipv6)
 
@@ -171,8 +198,7 @@ def test_policy_local_is_served_only_where_a_pod_is_and_keeps_the_client(cluster
     wait_until("n3 alone answers", lambda: cluster.nodes_answering(ip) == {"n3"})
     expect(judge, {"n3"}, ip)
     assert cluster.curl(ip)["pod"] == f"{name}-3"
-    cluster.kubectl("delete", "pod", f"{name}-3")
-    expect(judge, (), ip)
+    withdraw(cluster, judge, (ip,), "pod", f"{name}-3")
     cluster.wait_silent(ip)
 
 
@@ -202,8 +228,7 @@ def test_endpoints_follow_pods_as_they_come_are_unready_and_go(cluster, judge):
     wait_until(
         "one is reached", lambda: {cluster.curl(ip)["pod"] for _ in range(8)} == {"scaled-4"}
     )
-    cluster.kubectl("delete", "service", "scaled")
-    expect(judge, (), ip)
+    withdraw(cluster, judge, (ip,), "service", "scaled")
     cluster.wait_silent(ip)
 
 
@@ -293,6 +318,25 @@ def test_k1_api_outage_leaves_announcements_and_traffic_alone(cluster, judge):
             assert cluster.curl(ip)["pod"] == "kept-1"
     finally:
         judge.heal("api-stop", "all")
+
+
+def test_killed_api_server_comes_back_and_meanwhile_nothing_was_withdrawn(cluster, judge):
+    ip = "192.168.100.12"
+    expect(judge, NODES, ip)
+    cluster.lab.add_pod("outlived-1", "n1", labels={"app": "outlived"})
+    cluster.apply(serving("outlived", "outlived", ip))
+    owner = cluster.wait_owner(ip)
+    cluster.curl(ip)
+    cluster.lab.fault("kill", "envtest")
+    assert cluster.nodes_answering(ip) == {owner}
+    assert cluster.curl(ip)["pod"] == "outlived-1"
+    cluster.lab.heal("kill", "envtest")
+    argv = ["curl", "-sk", "-m", "2", "https://127.0.0.1:6443/readyz"]
+    wait_until("the API answers", lambda: cluster.lab.exec("n1", argv).stdout == "ok")
+    assert cluster.address("outlived") == ip
+    assert cluster.nodes_answering(ip) == {owner}
+    withdraw(cluster, judge, (ip,), "service", "outlived")
+    cluster.wait_silent(ip)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Things:
     def create(self, name: str, labels: dict[str, str] | None = None, **members: Any) -> str:
         """Make an object and return its resourceVersion."""
         body = {"metadata": {"name": name, "labels": labels or {}}, **members}
-        return self.made(body)["metadata"]["resourceVersion"]
+        return str(self.made(body)["metadata"]["resourceVersion"])
 
     def made(self, body: dict[str, Any]) -> Any:
         """Make an object and return it."""

@@ -1,6 +1,7 @@
 """Tables, as `kubectl get` asks for them, partial metadata, and what kubectl prints."""
 
 import json
+from typing import Any
 
 import pytest
 from tests.contract.reading import (
@@ -20,8 +21,7 @@ def place(api):
     """Give a namespace with one object of each kind that has columns of its own."""
     namespace = api.new_namespace()
     core = f"/api/v1/namespaces/{namespace}"
-    ports = [{"port": 80}, {"port": 53, "protocol": "UDP", "name": "d"}]
-    ports[0]["name"] = "w"
+    ports = [{"port": 80, "name": "w"}, {"port": 53, "protocol": "UDP", "name": "d"}]
     Things(api, f"{core}/services").create("web", spec={"selector": {"app": "web"}, "ports": ports})
     Things(api, "/api/v1/nodes").create(f"node-{namespace}", {"node-role.kubernetes.io/worker": ""})
     containers = [{"name": "c", "image": "registry.example/i"}]
@@ -201,7 +201,7 @@ def test_partial_metadata_of_the_other_form_is_not_acceptable(api, place, accept
 def group(api):
     """Give a group with Gadgets that have printer columns."""
     name = f"{api.new_name('tables')}.example.com"
-    columns = [
+    columns: list[dict[str, Any]] = [
         {"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "How large."},
         {"name": "Color", "type": "string", "jsonPath": ".spec.color", "priority": 1},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},

@@ -46,14 +46,11 @@ MAX_ACCEPT_ENTRIES: Final = 32
 def aggregated_version(accept: str) -> str | None:
     """Return the version in which a client asks for aggregated discovery; None: the legacy form.
 
-    The first acceptable entry decides, as the API says: a client that puts plain JSON first gets
-    plain JSON.
+    Plain JSON before it does not change that: a real server looks for this form first.
     """
     for entry in accept.split(",", MAX_ACCEPT_ENTRIES)[:MAX_ACCEPT_ENTRIES]:
         media_type, *parameters = (part.strip() for part in entry.split(";"))
         given = dict(parameter.partition("=")[::2] for parameter in parameters)
-        if media_type == "application/json" and "as" not in given:
-            return None
         if media_type == "application/json" and _is_aggregated(given):
             return given["v"]
     return None

@@ -85,7 +85,7 @@ _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryL
     [
         (_AGGREGATED.format("v2") + "," + _AGGREGATED.format("v2beta1"), "v2"),
         (_AGGREGATED.format("v2beta1") + ",application/json", "v2beta1"),
-        ("application/json," + _AGGREGATED.format("v2"), None),
+        ("application/json," + _AGGREGATED.format("v2"), "v2"),
         (_AGGREGATED.format("v3") + ",application/json", None),
         ("", None),
     ],

@@ -12,7 +12,7 @@ from tests.roles.grants import our_manifests
 from tests.roles.installation import NAMESPACE, NODES, Installation, new_installation
 
 ASKED_AGAIN = 20
-"""Requests in a minute that a program may make for what it was refused; it asks every 15 s."""
+"""Requests in a minute that a program may make for what it was refused; it asks every 10 s."""
 
 
 @pytest.fixture(scope="module")

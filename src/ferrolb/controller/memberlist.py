@@ -26,7 +26,7 @@ _KEY_BYTES: Final = 16
 """AES-128, as the gossip protocol takes it; what MetalLB creates."""
 
 
-RETRY_S: Final = 15.0
+RETRY_S: Final = 10.0
 """Seconds between tries while the roles do not allow it."""
 
 _STEP: Final = "memberlist secret"

@@ -19,7 +19,7 @@ DEFAULT_GRACE_S: Final = 1.0
 """Time for running passes at the end; a program has 2 s in all."""
 
 
-REFUSED_RETRY_S: Final = 15.0
+REFUSED_RETRY_S: Final = 10.0
 """Seconds at least until a pass is repeated that the roles did not allow: somebody has to change
 them, and sees soon enough that it helped."""
 

@@ -59,7 +59,11 @@ class Rights:
     def on_refused(self, right: Right) -> None:
         """Take note of a request that was refused for want of this right."""
         wanted = stands_for(self._program, right)
-        if is_spare(self._program, right) or wanted in self._missing or len(self._missing) >= MAX_MISSING:
+        if (
+            is_spare(self._program, right)
+            or wanted in self._missing
+            or len(self._missing) >= MAX_MISSING
+        ):
             return
         self._missing[wanted] = None
         self._log.error(

@@ -3,11 +3,12 @@
 The tables beside this file hold one case a line.
 """
 
+import json
 from typing import Any
 
 import pytest
 from tests.api_server import ApiServer
-from tests.contract.services import Services, cases_of, warnings_of
+from tests.contract.services import Services, cases_of, causes, warnings_of
 
 REFUSALS = cases_of("service_refusals.json")
 SPECS = cases_of("service_specs.json")
@@ -39,8 +40,20 @@ def test_becomes(services: Services, case: Any) -> None:
     services.delete(service)
 
 
+def test_port_and_protocol_are_unique(services: Services) -> None:
+    answer = services.create(ports=[{"port": 80, "name": "a"}, {"port": 80, "name": "b"}])
+    ((field, message),) = causes(answer)
+    assert field == "spec.ports[1]"
+    kind, _, shown = message.partition(": ")
+    zeros = {"Name": "", "AppProtocol": None, "TargetPort": 0, "NodePort": 0}
+    assert (kind, json.loads(shown)) == (
+        "Duplicate value",
+        {"Port": 80, "Protocol": "TCP", **zeros},
+    )
+
+
 def test_the_tables_are_whole() -> None:
-    assert (len(REFUSALS), len(SPECS)) == (77, 43)
+    assert (len(REFUSALS), len(SPECS)) == (76, 43)
 
 
 def _anonymous(value: Any, asked: Any) -> Any:

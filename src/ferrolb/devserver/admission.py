@@ -111,10 +111,11 @@ def checked(call: "Call", prepared: Prepared, name: str) -> JsonObject:
         ApiError: 422, fields are wrong; 500, the server has nothing left to give.
     """
     if not prepared.errors:
+        call.warnings += prepared.warnings
         return prepared.obj
     broken = [error for error in prepared.errors if error.kind is FieldErrorKind.INTERNAL]
     if broken:
-        raise internal(str(broken[0]))
+        raise internal(broken[0].detail)
     raise invalid(call.kind_target(name), prepared.errors)
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 
+from ferrolb.devserver.ip_validation import parse_leniently
 from ferrolb.devserver.service_fields import (
     HEADLESS,
     needs_health_check,
@@ -20,7 +21,7 @@ from ferrolb.devserver.service_fields import (
     spec_of,
     texts,
 )
-from ferrolb.model import BadAddress, IPAddress, IPNetwork, JsonObject, parse_address
+from ferrolb.model import BadAddress, IPAddress, IPNetwork, JsonObject
 
 
 class IPFamily(StrEnum):
@@ -40,6 +41,9 @@ SERVICE_NETWORKS: Final[tuple[IPNetwork, ...]] = (
     ip_network("fd00:10:96::/112"),
 )
 """Where cluster IPs come from: kubeadm's IPv4 default, and an IPv6 range of the same size."""
+
+ALREADY_ALLOCATED: Final = "provided port is already allocated"
+"""What a server says of a node port that is in use."""
 
 NODE_PORTS: Final = range(30000, 32768)
 """Kubernetes' own default."""
@@ -114,10 +118,7 @@ class AddressRange:
     def problem(self, address: IPAddress) -> str | None:
         """Return why the address cannot be had, or None."""
         if not self._covers(address):
-            return (
-                f"the provided IP ({address}) is not in the valid range. "
-                f"The range of valid IPs is {self.network}"
-            )
+            return "the provided network does not match the current range"
         if int(address) - self._first in self._numbers:
             return "provided IP is already allocated"
         return None
@@ -159,7 +160,7 @@ class PortRange:
             valid = f"{self.ports.start}-{self.ports.stop - 1}"
             return f"provided port is not in the valid range. The range of valid ports is {valid}"
         if port - self.ports.start in self._numbers:
-            return "provided port is already allocated"
+            return ALREADY_ALLOCATED
         return None
 
     def pick(self, excluded: frozenset[int]) -> int | None:
@@ -190,7 +191,7 @@ def claims_of(service: JsonObject | None) -> Claims:
     if service is None:
         return Claims()
     spec = spec_of(service)
-    parsed = [parse_address(item) for item in texts(spec, "clusterIPs") if item != HEADLESS]
+    parsed = [parse_leniently(item) for item in texts(spec, "clusterIPs") if item != HEADLESS]
     addresses = frozenset(item for item in parsed if not isinstance(item, BadAddress))
     return Claims(addresses=addresses, ports=frozenset(claimed_ports(spec)))
 
@@ -243,6 +244,6 @@ class ServiceRanges:
 
 def family_of_address(item: str) -> IPFamily:
     """Return the family of a valid address; ::ffff:a.b.c.d is IPv4."""
-    address = parse_address(item)
+    address = parse_leniently(item)
     is_ipv6 = not isinstance(address, BadAddress) and address.version == 6
     return IPFamily.IPV6 if is_ipv6 else IPFamily.IPV4

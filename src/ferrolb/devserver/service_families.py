@@ -8,7 +8,7 @@ each step only when the one before found nothing wrong.
 from collections.abc import Sequence
 
 from ferrolb.apimachinery import FieldError, FieldErrorKind
-from ferrolb.devserver.ip_validation import ip_problem
+from ferrolb.devserver.ip_validation import ip_problem, parse_leniently
 from ferrolb.devserver.ranges import IPFamily, ServiceRanges, family_of_address
 from ferrolb.devserver.service_fields import (
     HEADLESS,
@@ -23,7 +23,7 @@ from ferrolb.devserver.service_fields import (
     text,
     texts,
 )
-from ferrolb.model import BadAddress, Json, JsonObject, parse_address
+from ferrolb.model import BadAddress, Json, JsonObject
 
 _POLICIES = (PREFER_DUAL_STACK, REQUIRE_DUAL_STACK, SINGLE_STACK)
 _FAMILIES = (IPFamily.IPV4.value, IPFamily.IPV6.value)
@@ -110,7 +110,7 @@ def check_cluster_ips(
         return []
     errors = []
     for family, item in zip(texts(spec, "ipFamilies"), texts(spec, "clusterIPs"), strict=False):
-        address = parse_address(item)
+        address = parse_leniently(item)
         if item in held or isinstance(address, BadAddress):
             continue
         problem = ranges.addresses[IPFamily(family)].problem(address)
@@ -140,7 +140,7 @@ def validate_cluster_ips(spec: JsonObject) -> list[FieldError]:
     if len(addresses) > 2:
         detail = "may only hold up to 2 values"
         errors.append(FieldError.invalid(_CLUSTER_IPS, [*addresses], detail))
-    return errors if misplaced else errors + _validate_match(spec)
+    return errors if misplaced or len(addresses) > 2 else errors + _validate_match(spec)
 
 
 def validate_family_change(spec: JsonObject, old: JsonObject) -> list[FieldError]:
@@ -229,7 +229,7 @@ def _complete_families(spec: JsonObject, ranges: ServiceRanges, *, is_open: bool
 
 def _validate_pair(spec: JsonObject) -> list[FieldError]:
     single, several = text(spec, "clusterIP"), texts(spec, "clusterIPs")
-    if (several[0] if several else "") == single:
+    if (several[:1] or [""]) == [single] and (single or not several):
         return []
     is_missing = "must be empty when `clusterIP` is not specified"
     detail = "first value must match `clusterIP`" if single else is_missing

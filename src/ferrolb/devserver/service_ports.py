@@ -1,7 +1,7 @@
 """Node ports of a Service: what it gets, and what it may ask for."""
 
 from ferrolb.apimachinery import FieldError, FieldErrorKind
-from ferrolb.devserver.ranges import ServiceRanges, claimed_ports
+from ferrolb.devserver.ranges import ALREADY_ALLOCATED, ServiceRanges, claimed_ports
 from ferrolb.devserver.service_fields import (
     needs_health_check,
     needs_node_port,
@@ -19,7 +19,8 @@ def inherit_node_ports(spec: JsonObject, old: JsonObject) -> None:
     """Keep the node ports that an update leaves out: of the port of the same name."""
     if needs_health_check(spec) and needs_health_check(old):
         _default(spec, "healthCheckNodePort", number(old, "healthCheckNodePort"))
-    if not (needs_node_port(spec) and needs_node_port(old)):
+    # a load balancer that gets none by itself may give up those it has
+    if not (wants_node_ports(spec) and needs_node_port(old)):
         return
     used = node_ports(spec)
     by_name = {text(port, "name"): number(port, "nodePort") for port in ports_of(old)}
@@ -57,9 +58,16 @@ def _default(obj: JsonObject, field: str, value: int) -> None:
 
 def _check_node_ports(spec: JsonObject, held: set[int], ranges: ServiceRanges) -> list[FieldError]:
     errors = []
+    used: dict[int, int] = {}
     for index, port in enumerate(ports_of(spec)):
         node_port = number(port, "nodePort")
         problem = None if node_port in {0, *held} else ranges.ports.problem(node_port)
+        if (
+            node_port
+            and not held
+            and used.setdefault(node_port, number(port, "port")) != number(port, "port")
+        ):
+            problem = ALREADY_ALLOCATED
         if problem:
             path = f"spec.ports[{index}].nodePort"
             errors.append(FieldError.invalid(path, node_port, problem))
@@ -97,7 +105,7 @@ def _allocate_health_check(
         return []
     problem = None if asked in held else ranges.ports.problem(asked)
     if asked in node_ports(spec):
-        problem = "provided port is already allocated"
+        problem = ALREADY_ALLOCATED
     if not problem:
         return []
     detail = f"failed to allocate requested HealthCheck NodePort {asked}: {problem}"

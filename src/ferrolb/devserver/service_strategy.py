@@ -7,6 +7,7 @@ from typing_extensions import override
 from ferrolb.devserver.metadata import NameRule, validate_metadata
 from ferrolb.devserver.representations import copied
 from ferrolb.devserver.service_fields import malformed
+from ferrolb.devserver.service_warnings import service_warnings
 from ferrolb.devserver.services import (
     default_service,
     prepare_service_create,
@@ -50,4 +51,5 @@ class ServiceStrategy(Strategy):
 
     def _with_metadata(self, prepared: "PreparedService") -> Prepared:
         errors = validate_metadata(metadata_of(prepared.obj), rule=self.name_rule)
-        return Prepared(prepared.obj, (*errors, *prepared.errors))
+        warnings = () if prepared.errors else service_warnings(prepared.obj)
+        return Prepared(prepared.obj, (*errors, *prepared.errors), tuple(warnings))

@@ -35,9 +35,6 @@ from ferrolb.devserver.service_fields import (
 )
 from ferrolb.model import Json, JsonObject
 
-KUBELET_PORT: Final = 10250
-"""A load balancer that opened it to the world would open the nodes."""
-
 MAX_CLIENT_IP_AFFINITY_S: Final = 86400
 """A day: Kubernetes' own limit."""
 
@@ -46,6 +43,7 @@ PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 _SOURCE_RANGES_ANNOTATION: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
 _ONLY_LOAD_BALANCER: Final = "may only be used when `type` is 'LoadBalancer'"
 _IMMUTABLE: Final = "may not change once set"
+_DISTRIBUTIONS: Final = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _PORT_RANGE: Final = "must be between 1 and 65535, inclusive"
 
 
@@ -81,7 +79,7 @@ def validate_service_update(service: JsonObject, old: JsonObject) -> list[FieldE
     ):
         value = spec.get("loadBalancerClass")
         errors.append(FieldError.invalid("spec.loadBalancerClass", value, _IMMUTABLE))
-    return errors + validate_service(service)
+    return [*errors, *_health_check_change(spec, before), *validate_service(service)]
 
 
 def validate_load_balancer_status(service: JsonObject) -> list[FieldError]:
@@ -93,7 +91,7 @@ def validate_load_balancer_status(service: JsonObject) -> list[FieldError]:
     if not isinstance(ingress, list):
         return [FieldError.invalid(path, ingress, "must be a list")]
     if service_type(spec_of(service)) != LOAD_BALANCER:
-        detail = 'may only be used when `spec.type` is "LoadBalancer"'
+        detail = "may only be used when `spec.type` is 'LoadBalancer'"
         return [FieldError.forbidden(path, detail)]
     return [
         error
@@ -132,13 +130,6 @@ def _type_rules(spec: JsonObject) -> Iterator[FieldError]:
     ports = ports_of(spec)
     if not ports and not is_headless(spec) and kind != EXTERNAL_NAME:
         yield FieldError.required("spec.ports")
-    if kind == LOAD_BALANCER:
-        for index, port in enumerate(ports):
-            if number(port, "port") == KUBELET_PORT:
-                detail = (
-                    f"may not expose port {KUBELET_PORT} externally since it is used by kubelet"
-                )
-                yield FieldError.invalid(f"spec.ports[{index}]", KUBELET_PORT, detail)
     if kind in (LOAD_BALANCER, NODE_PORT) and is_headless(spec):
         detail = f"may not be set to 'None' for {kind} services"
         yield FieldError.invalid("spec.clusterIPs[0]", "None", detail)
@@ -264,10 +255,22 @@ def _duplicate_ports(spec: JsonObject) -> Iterator[FieldError]:
             protocol, value = text(port, "protocol"), number(port, field)
             path = f"spec.ports[{index}]"
             if (protocol, value) in seen and field == "port":
-                yield FieldError.duplicate(path, {"port": value, "protocol": protocol})
+                yield FieldError.duplicate(path, _place(protocol, value))
             elif (protocol, value) in seen and value:
                 yield FieldError.duplicate(f"{path}.nodePort", value)
             seen.add((protocol, value))
+
+
+def _place(protocol: str, port: int) -> JsonObject:
+    """Return what a refusal shows of two ports alike: a port with nothing else in it."""
+    return {
+        "Name": "",
+        "Protocol": protocol,
+        "AppProtocol": None,
+        "Port": port,
+        "TargetPort": 0,
+        "NodePort": 0,
+    }
 
 
 def _source_ranges(spec: JsonObject, service: JsonObject) -> Iterator[FieldError]:
@@ -285,9 +288,10 @@ def _source_ranges(spec: JsonObject, service: JsonObject) -> Iterator[FieldError
         problem = cidr_problem(item.strip())
         if problem:
             yield FieldError.invalid(f"{path}[{index}]", item, problem)
-    if not ranges and any(cidr_problem(item.strip()) for item in annotation.split(",")):
-        detail = "must be a list of IP ranges. For example, 10.240.0.0/24,10.250.0.0/24"
-        yield FieldError.invalid(path, annotation, detail)
+    for item in [] if ranges else annotation.split(","):
+        problem = cidr_problem(item.strip())
+        if problem:
+            yield FieldError.invalid(path, annotation, problem)
 
 
 def _load_balancer_fields(spec: JsonObject) -> Iterator[FieldError]:
@@ -323,12 +327,18 @@ def _health_check(spec: JsonObject) -> Iterator[FieldError]:
         yield FieldError.invalid(path, port, detail)
 
 
+def _health_check_change(spec: JsonObject, before: JsonObject) -> Iterator[FieldError]:
+    field = "healthCheckNodePort"
+    is_needed = needs_health_check(spec) and needs_health_check(before)
+    if is_needed and number(spec, field) != number(before, field):
+        yield FieldError.forbidden(f"spec.{field}", "field is immutable")
+
+
 def _other_policies(spec: JsonObject) -> Iterator[FieldError]:
     policy = text(spec, "internalTrafficPolicy")
     is_needed = needs_node_port(spec) or service_type(spec) == CLUSTER_IP
     if policy not in (CLUSTER, LOCAL) and (policy or is_needed):
         yield FieldError.unsupported("spec.internalTrafficPolicy", policy, (CLUSTER, LOCAL))
     distribution = text(spec, "trafficDistribution")
-    if distribution not in ("", "PreferClose", "PreferSameNode", "PreferSameZone"):
-        allowed = ("PreferClose", "PreferSameNode", "PreferSameZone")
-        yield FieldError.unsupported("spec.trafficDistribution", distribution, allowed)
+    if distribution not in ("", *_DISTRIBUTIONS):
+        yield FieldError.unsupported("spec.trafficDistribution", distribution, _DISTRIBUTIONS)

@@ -60,7 +60,7 @@ _ZERO_FIELDS = (
     "internalTrafficPolicy",
     "ipFamilies",
     "ipFamilyPolicy",
-    "loadBalancerClass",
+    "ports",
     "sessionAffinity",
     "sessionAffinityConfig",
     "allocateLoadBalancerNodePorts",
@@ -127,6 +127,8 @@ def default_service(service: JsonObject) -> None:
     spec = spec_of(service)
     for field in _ZERO_FIELDS:
         put(spec, field, spec.get(field))
+    if spec.get("loadBalancerClass") is None:
+        spec.pop("loadBalancerClass", None)
     spec.setdefault("type", CLUSTER_IP)
     _default_affinity(spec)
     for port in ports_of(spec):
@@ -161,7 +163,7 @@ def drop_dependent_fields(service: JsonObject, old: JsonObject) -> None:
         if _is_same(spec, before, "clusterIP") and _is_same(spec, before, "clusterIPs"):
             spec.pop("clusterIP", None)
             spec.pop("clusterIPs", None)
-        _drop_unchanged(spec, before, "ipFamilies", "ipFamilyPolicy")
+        _drop_unchanged(spec, before, "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
     if (
         needs_node_port(before)
         and not needs_node_port(spec)

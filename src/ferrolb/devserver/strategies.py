@@ -38,6 +38,7 @@ class Prepared:
 
     obj: JsonObject
     errors: tuple[FieldError, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Strategy:

@@ -297,8 +297,17 @@ def test_family_that_the_cluster_lacks(given, expected):
         (
             {"clusterIP": "10.97.0.1"},
             'spec.clusterIPs: Invalid value: ["10.97.0.1"]: failed to allocate IP 10.97.0.1: '
-            "the provided IP (10.97.0.1) is not in the valid range. "
-            "The range of valid IPs is 10.96.0.0/24",
+            "the provided network does not match the current range",
+        ),
+        (
+            {
+                "type": "NodePort",
+                "ports": [
+                    {"name": "a", "port": 80, "nodePort": 30001},
+                    {"name": "b", "port": 81, "nodePort": 30001},
+                ],
+            },
+            "spec.ports[1].nodePort: Invalid value: 30001: provided port is already allocated",
         ),
         (
             {"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]},
@@ -837,5 +846,5 @@ def test_bad_hostname_says_what_a_name_is():
 def test_ingress_of_another_type_is_refused():
     assert status([{"ip": "192.0.2.1"}], "NodePort") == [
         "status.loadBalancer.ingress: Forbidden: "
-        'may only be used when `spec.type` is "LoadBalancer"'
+        "may only be used when `spec.type` is 'LoadBalancer'"
     ]

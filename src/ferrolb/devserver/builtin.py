@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ferrolb.apimachinery import table_format
 from ferrolb.devserver.events import core_from_events, events_from_core
+from ferrolb.devserver.leases import LeaseStrategy
 from ferrolb.devserver.metadata import NameRule
 from ferrolb.devserver.payloads import ConfigMapStrategy, SecretStrategy
 from ferrolb.devserver.registry import ALL_VERBS, Names, Registry, ServedResource, Traits
@@ -143,6 +144,7 @@ def _strategies(ranges: "ServiceRanges") -> dict[ResourceId, Strategy]:
         ResourceId("apps", "replicasets"): workload,
         ResourceId("apps", "daemonsets"): WorkloadStrategy(has_replicas=False),
         ResourceId("discovery.k8s.io", "endpointslices"): EndpointSliceStrategy(),
+        ResourceId("coordination.k8s.io", "leases"): LeaseStrategy(),
         **{
             ResourceId(RBAC, plural): rbac
             for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
@@ -170,10 +172,16 @@ def _served(builtin: _Builtin, strategies: Mapping[ResourceId, Strategy]) -> Ser
         strategy=strategies.get(storage) or _DEFAULTS[builtin.traits.has_status],
         schema=schema_for(builtin.group, "v1", builtin.kind),
         traits=builtin.traits,
+        deprecation=_DEPRECATIONS.get(builtin.kind, ""),
         verbs=builtin.verbs,
         to_storage=core_from_events if is_new_event else None,
         from_storage=events_from_core if is_new_event else None,
     )
 
+
+_DEPRECATIONS: Final = {
+    "Endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+}
+"""What every request on such a kind is told."""
 
 _DEFAULTS: Final = {False: Strategy(), True: Strategy(has_status=True)}

@@ -5,10 +5,11 @@ from typing import Final
 
 from typing_extensions import override
 
-from ferrolb.apimachinery import FieldError
+from ferrolb.apimachinery import FieldError, FieldErrorKind
 from ferrolb.devserver.metadata import NameRule, validate_metadata
 from ferrolb.model import Json, JsonObject
 
+_NO_ADDRESS: Final = "must contain at least 1 address"
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
@@ -191,14 +192,30 @@ class PodStrategy(Strategy):
 
     @override
     def prepare_create(self, obj: JsonObject) -> JsonObject:
-        spec = {"restartPolicy": "Always", **member_of(obj, "spec")}
-        return {**obj, "spec": spec, "status": {"phase": "Pending"}}
+        spec = {**_POD_DEFAULTS, **member_of(obj, "spec")}
+        return {**obj, "spec": spec, "status": {"phase": "Pending", "qosClass": _qos_class(spec)}}
 
     @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
         if not member_of(obj, "spec").get("containers"):
             return [FieldError.required("spec.containers")]
         return []
+
+
+_POD_DEFAULTS: Final[JsonObject] = {
+    "dnsPolicy": "ClusterFirst",
+    "restartPolicy": "Always",
+    "schedulerName": "default-scheduler",
+    "securityContext": {},
+    "terminationGracePeriodSeconds": 30,
+}
+
+
+def _qos_class(spec: JsonObject) -> str:
+    containers = spec.get("containers")
+    entries = containers if isinstance(containers, list) else []
+    has_needs = any(member_of(one, "resources") for one in entries if isinstance(one, dict))
+    return "Burstable" if has_needs else "BestEffort"
 
 
 class EventStrategy(Strategy):
@@ -226,7 +243,7 @@ class EndpointSliceStrategy(Strategy):
 
     @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
-        kinds = ("IPv4", "IPv6", "FQDN")
+        kinds = ("FQDN", "IPv4", "IPv6")
         kind = obj.get("addressType")
         if not kind:
             return [FieldError.required("addressType")]
@@ -234,4 +251,20 @@ class EndpointSliceStrategy(Strategy):
             return [FieldError.unsupported("addressType", kind, kinds)]
         if old is not None and old.get("addressType") != kind:
             return [FieldError.invalid("addressType", kind, "field is immutable")]
-        return []
+        endpoints = obj.get("endpoints")
+        return [
+            FieldError(f"endpoints[{index}].addresses", FieldErrorKind.REQUIRED, None, _NO_ADDRESS)
+            for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else [])
+            if isinstance(endpoint, dict) and not endpoint.get("addresses")
+        ]
+
+    @override
+    def default(self, obj: JsonObject) -> JsonObject:
+        ports = obj.get("ports")
+        if not isinstance(ports, list) or not ports:
+            return obj
+        filled: list[Json] = [
+            {"name": "", "protocol": "TCP", **port} if isinstance(port, dict) else port
+            for port in ports
+        ]
+        return {**obj, "ports": filled}

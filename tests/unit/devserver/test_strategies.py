@@ -69,7 +69,7 @@ def test_node_registers_with_its_status():
 
 def test_pod_is_pending_and_has_containers():
     made = PodStrategy().on_create(named(spec={"containers": [{}]}, status={"phase": "Running"}))
-    assert made.obj["status"] == {"phase": "Pending"}
+    assert made.obj["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
     assert fields(PodStrategy().on_create(named())) == ["spec.containers"]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ferrolb.apimachinery import FieldError, FieldErrorKind
 from ferrolb.devserver.builtin import NAMESPACES
-from ferrolb.devserver.metadata import MAX_GENERATED
+from ferrolb.devserver.names import MAX_GENERATED
 from ferrolb.devserver.statuses import (
     Target,
     bad_request,

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.bodies import MAX_BODY_BYTES
-from ferrolb.devserver.calls import Call, FieldValidation, Verb, is_set, parse_query
+from ferrolb.devserver.call_options import check_options
+from ferrolb.devserver.calls import Call, Verb, is_set, parse_query
 from ferrolb.devserver.deleting import delete_collection, delete_object
 from ferrolb.devserver.documents import Documents
 from ferrolb.devserver.metrics import RequestLabels
@@ -22,9 +22,7 @@ from ferrolb.devserver.representations import add_warnings, json_response
 from ferrolb.devserver.reviews import REVIEWS, review
 from ferrolb.devserver.statuses import (
     ApiError,
-    Target,
     internal,
-    invalid,
     method_not_allowed,
     no_such_path,
     too_large,
@@ -63,8 +61,6 @@ ON_COLLECTION: Final = {
     "POST": Verb.CREATE,
     "DELETE": Verb.DELETE_COLLECTION,
 }
-
-_FIELD_VALIDATIONS: Final = tuple(mode.value for mode in FieldValidation)
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/livez", "/readyz"})
 """Answered without a token, for probes."""
@@ -155,7 +151,7 @@ class _Api:
             headers=request.headers,
             representation=negotiate(request.headers.get("accept", "")),
         )
-        _check_options(call)
+        check_options(call)
         if resource.deprecation:
             call.warnings.append(resource.deprecation)
         return call
@@ -187,24 +183,6 @@ def _verb_of(request: Request, path: ResourcePath, query: dict[str, str]) -> Ver
     ):
         return Verb.APPLY
     return verb
-
-
-def _check_options(call: Call) -> None:
-    """Check parameters that every kind of request has.
-
-    Raises:
-        ApiError: 422, one has a value that is none.
-    """
-    errors = []
-    dry_run = call.query.get("dryRun", "")
-    if dry_run not in ("", "All"):
-        errors.append(FieldError.unsupported("dryRun", dry_run, ["All"]))
-    validation = call.query.get("fieldValidation", "")
-    if validation and validation not in _FIELD_VALIDATIONS:
-        known = ["", *_FIELD_VALIDATIONS]
-        errors.append(FieldError.unsupported("fieldValidation", validation, known))
-    if errors:
-        raise invalid(Target(group="meta.k8s.io", resource="PatchOptions"), errors)
 
 
 async def read_body(request: Request) -> bytes:

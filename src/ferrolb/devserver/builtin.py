@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ferrolb.apimachinery import table_format
 from ferrolb.devserver.events import core_from_events, events_from_core
 from ferrolb.devserver.leases import LeaseStrategy
-from ferrolb.devserver.metadata import NameRule
+from ferrolb.devserver.names import NameRule
 from ferrolb.devserver.payloads import ConfigMapStrategy, SecretStrategy
 from ferrolb.devserver.registry import ALL_VERBS, Names, Registry, ServedResource, Traits
 from ferrolb.devserver.schemas import schema_for

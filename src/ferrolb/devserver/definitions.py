@@ -38,6 +38,8 @@ _SCHEMA_PATH: Final = "spec.versions[{}].schema.openAPIV3Schema"
 class CustomStrategy(Strategy):
     """Objects of a definition: checked against its schema and its rules."""
 
+    are_finalizers_qualified = False
+
     def __init__(self, schema: SchemaView | None, rules: RuleSet, *, has_status: bool) -> None:
         super().__init__(has_status=has_status)
         self._schema = schema
@@ -64,6 +66,8 @@ class CustomStrategy(Strategy):
 
 class DefinitionStrategy(Strategy):
     """Definitions: names and schemas are checked, and the status is written at once."""
+
+    are_finalizers_qualified = False
 
     def __init__(self, registry: Registry, now: Callable[[], datetime]) -> None:
         super().__init__(has_status=True)

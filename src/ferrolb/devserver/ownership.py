@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from ferrolb import apimachinery
 from ferrolb.apimachinery import (
     ApplyConflictError,
-    FieldError,
     MalformedPatchError,
     ManagedFieldsError,
     PatchError,
@@ -13,11 +12,9 @@ from ferrolb.apimachinery import (
     track_update,
 )
 from ferrolb.devserver.statuses import (
-    Target,
     apply_conflict,
     bad_request,
     internal,
-    invalid,
 )
 from ferrolb.model import JsonObject
 
@@ -43,12 +40,8 @@ def applied(
     """Return the object that server-side apply of a request makes of the live one.
 
     Raises:
-        ApiError: 400, the request cannot be applied to anything; 409, others own what it changes;
-            422, it names no manager.
+        ApiError: 400, the request cannot be applied to anything; 409, others own what it changes.
     """
-    if not call.query.get("fieldManager"):
-        error = FieldError.required("fieldManager", "is required for apply patch")
-        raise invalid(Target(group="meta.k8s.io", resource="PatchOptions"), [error])
     schema = call.resource.schema
     if schema is None:
         raise internal("the resource has no schema")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from ferrolb.devserver.metadata import NameRule, validate_metadata
+from ferrolb.devserver.names import NameRule
 from ferrolb.devserver.representations import copied
 from ferrolb.devserver.service_fields import malformed
 from ferrolb.devserver.service_warnings import service_warnings
@@ -14,7 +14,7 @@ from ferrolb.devserver.services import (
     prepare_service_status,
     prepare_service_update,
 )
-from ferrolb.devserver.strategies import Prepared, Strategy, metadata_of
+from ferrolb.devserver.strategies import Prepared, Strategy
 
 if TYPE_CHECKING:
     from ferrolb.devserver.ranges import ServiceRanges
@@ -39,17 +39,17 @@ class ServiceStrategy(Strategy):
 
     @override
     def on_create(self, obj: "JsonObject") -> Prepared:
-        return self._with_metadata(prepare_service_create(obj, self._ranges))
+        return self._with_metadata(prepare_service_create(obj, self._ranges), None)
 
     @override
     def on_update(self, obj: "JsonObject", old: "JsonObject") -> Prepared:
-        return self._with_metadata(prepare_service_update(obj, old, self._ranges))
+        return self._with_metadata(prepare_service_update(obj, old, self._ranges), old)
 
     @override
     def on_status(self, obj: "JsonObject", old: "JsonObject") -> Prepared:
-        return self._with_metadata(prepare_service_status(obj, old))
+        return self._with_metadata(prepare_service_status(obj, old), old)
 
-    def _with_metadata(self, prepared: "PreparedService") -> Prepared:
-        errors = validate_metadata(metadata_of(prepared.obj), rule=self.name_rule)
+    def _with_metadata(self, prepared: "PreparedService", old: "JsonObject | None") -> Prepared:
+        errors = self.validate_identity(prepared.obj, old)
         warnings = () if prepared.errors else service_warnings(prepared.obj)
         return Prepared(prepared.obj, (*errors, *prepared.errors), tuple(warnings))

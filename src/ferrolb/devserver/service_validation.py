@@ -6,7 +6,7 @@ from typing import Final
 
 from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.ip_validation import cidr_problem, external_ip_problems, ip_problem
-from ferrolb.devserver.metadata import (
+from ferrolb.devserver.names import (
     label_value_problems,
     name_problems_label,
     name_problems_subdomain,

@@ -6,7 +6,8 @@ from typing import Final
 from typing_extensions import override
 
 from ferrolb.apimachinery import FieldError, FieldErrorKind
-from ferrolb.devserver.metadata import NameRule, validate_metadata
+from ferrolb.devserver.metadata import validate_metadata
+from ferrolb.devserver.names import NameRule
 from ferrolb.model import Json, JsonObject
 
 _NO_ADDRESS: Final = "must contain at least 1 address"
@@ -48,6 +49,9 @@ class Strategy:
     `on_...` are given objects with their schema's fields only. Kinds differ in `prepare_...`,
     which say what to store, and in `validate_rest`.
     """
+
+    are_finalizers_qualified = True
+    """Whether finalizers need a domain; kinds that came with definitions do not ask for it."""
 
     def __init__(
         self, *, name_rule: NameRule = NameRule.SUBDOMAIN, has_status: bool = False
@@ -97,8 +101,16 @@ class Strategy:
 
     def validate(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
         """Return what is wrong with an object, which before was `old`."""
-        errors = validate_metadata(metadata_of(obj), rule=self.name_rule)
-        return errors + self.validate_rest(obj, old)
+        return self.validate_identity(obj, old) + self.validate_rest(obj, old)
+
+    def validate_identity(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
+        """Return what is wrong with the metadata."""
+        return validate_metadata(
+            metadata_of(obj),
+            rule=self.name_rule,
+            old=None if old is None else metadata_of(old),
+            are_finalizers_qualified=self.are_finalizers_qualified,
+        )
 
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
         """Return what is wrong outside metadata."""

@@ -2,7 +2,9 @@
 
 import pytest
 
-from ferrolb.devserver.metadata import MAX_ANNOTATIONS_BYTES, NameRule, validate_metadata
+from ferrolb.devserver.lifetimes import without_repeated_owners
+from ferrolb.devserver.metadata import MAX_ANNOTATIONS_BYTES, validate_metadata
+from ferrolb.devserver.names import NameRule
 
 
 def errors(rule=NameRule.SUBDOMAIN, **metadata):
@@ -59,7 +61,7 @@ def test_members_that_are_no_strings_are_named():
 
 def test_owner_needs_all_its_parts():
     owner = {"apiVersion": "v1", "kind": "Pod", "name": "p"}
-    assert errors(ownerReferences=[owner]) == ["metadata.ownerReferences[0].uid"]
+    assert errors(ownerReferences=[owner]) == ["metadata.ownerReferences.uid"]
     assert errors(ownerReferences=[{**owner, "uid": "u"}]) == []
 
 

@@ -1,5 +1,7 @@
 """`ferrolb envtest`."""
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -34,12 +36,19 @@ Examples:
     help="Directory that keeps objects, certificates and token; gone at the end without it.",
 )
 @click.option("--name", "names", multiple=True, help="Further name or address for the certificate.")
+@click.option(
+    "--controllers",
+    metavar="LIST",
+    help="Controllers to run, separated by commas; empty: none. A few without nodes by default.",
+)
 @click.option("--log-level", default="warn", show_default=True, help="all, debug, ... none.")
 def command(
     listen: ListenAddress,
     write_kubeconfig: Path | None,
     data: Path | None,
     names: tuple[str, ...],
+    *,
+    controllers: str | None,
     log_level: str,
 ) -> None:
     """Run a real Kubernetes API server without nodes, for development and tests.
@@ -47,5 +56,35 @@ def command(
     kube-apiserver, etcd and a controller manager run as children and end with this command, however
     it ends. Roles are enforced. FerroLB's custom resources are installed.
     """
-    _ = (listen, write_kubeconfig, data, names, log_level)
-    raise click.ClickException("not here yet")
+    from ferrolb.envtest import (
+        DEFAULT_CONTROLLERS,
+        Endpoint,
+        EnvtestError,
+        EnvtestOptions,
+        find_binaries,
+        serve,
+    )
+    from ferrolb.runtime import run_program
+    from ferrolb.telemetry import LogLevelError, configure_logging
+
+    try:
+        configure_logging(log_level, stream=sys.stderr)
+        binaries = find_binaries(os.environ)
+    except (LogLevelError, EnvtestError) as error:
+        raise click.ClickException(str(error)) from error
+    chosen = [name.strip() for name in (controllers or "").split(",")]
+    options = EnvtestOptions(
+        binaries=binaries,
+        host=listen.host,
+        port=listen.port,
+        kubeconfig=write_kubeconfig,
+        data_dir=data,
+        extra_names=names,
+        controllers=DEFAULT_CONTROLLERS if controllers is None else tuple(filter(None, chosen)),
+    )
+
+    def say(endpoint: Endpoint) -> None:
+        how = f", kubeconfig {endpoint.kubeconfig}" if endpoint.kubeconfig else ""
+        click.echo(f"serving on {endpoint.url}{how}")
+
+    sys.exit(run_program(lambda: serve(options, ready=say)))

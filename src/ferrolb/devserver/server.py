@@ -5,7 +5,6 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,7 @@ from ferrolb.devserver.definitions import (
     storage_of,
 )
 from ferrolb.devserver.expiry import sweep
+from ferrolb.devserver.fault_gate import CuttableProtocol, FaultGate, check_reach, gated
 from ferrolb.devserver.journal import Journal
 from ferrolb.devserver.journal_files import JournalError
 from ferrolb.devserver.metrics import Metrics
@@ -35,6 +35,7 @@ from ferrolb.devserver.watching import Hub
 from ferrolb.pki import (
     Endpoint,
     ServerIdentity,
+    endpoint_at,
     load_or_make_identity,
     server_context,
     write_kubeconfig,
@@ -70,8 +71,11 @@ async def serve(options: DevServerOptions, *, ready: Callable[[Endpoint], None])
     """Serve until cancelled; `ready` is called once requests are answered.
 
     Raises:
-        StartupError: the address cannot be bound, or the data directory cannot be used.
+        StartupError: the address cannot be bound, or others could reach it and set faults, or the
+            data directory cannot be used.
     """
+    if options.has_faults:
+        check_reach(options.host)
     listener = bind_socket(options.host, options.port)
     try:
         await _serve(options, listener, ready)
@@ -84,24 +88,23 @@ async def _serve(
 ) -> None:
     identity, token = _credentials(options)
     port = int(listener.getsockname()[1])
-    host = reachable_host(options.host)
-    endpoint = Endpoint(
-        url=f"https://{f'[{host}]' if ':' in host else host}:{port}",
-        host=host,
-        port=port,
+    endpoint = endpoint_at(
+        options.host,
+        port,
         token=token,
         ca_pem=identity.ca_pem,
         kubeconfig=options.kubeconfig,
     )
     cluster = make_cluster(options, token)
-    app = make_app(cluster, address=f"{host}:{port}")
+    app = make_app(cluster, address=f"{endpoint.host}:{port}")
 
     def announce() -> None:
         with _told_plainly("cannot write the kubeconfig"):
             write_kubeconfig(endpoint)
         ready(endpoint)
 
-    server = _Server(_config(app, server_context(identity.server)), announce)
+    served = gated(app, cluster.authenticator) if options.has_faults else app
+    server = _Server(_config(served, server_context(identity.server)), announce)
     async with asyncio.TaskGroup() as tasks, _kept(cluster, options.data_dir, tasks):
         reaper = Reaper(cluster)
         cluster.watch_all(reaper.saw)
@@ -160,19 +163,6 @@ def _told_plainly(what: str) -> Iterator[None]:
         raise StartupError(f"{what}: {error.filename or ''}: {error.strerror}") from error
 
 
-def reachable_host(host: str) -> str:
-    """Return the address by which clients on this machine reach a server that listens there."""
-    if not host:
-        return "127.0.0.1"
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if not address.is_unspecified:
-        return host
-    return "::1" if address.version == 6 else "127.0.0.1"
-
-
 def make_cluster(options: DevServerOptions, token: str) -> Cluster:
     """Return a cluster with the built-in resources and nothing in it."""
     store = Store()
@@ -222,7 +212,7 @@ async def run_until_cancelled(
 def _config(app: "ASGIApp", context: "ssl.SSLContext") -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=CuttableProtocol if isinstance(app, FaultGate) else "h11",
         ws="none",
         lifespan="off",
         log_config=None,

@@ -6,5 +6,16 @@ a dev API server from outside: same start, same kubeconfig, same end.
 """
 
 from ferrolb.envtest.binaries import Binaries, EnvtestError, find_binaries
+from ferrolb.envtest.options import DEFAULT_CONTROLLERS, EnvtestOptions
+from ferrolb.envtest.server import serve
+from ferrolb.pki import Endpoint
 
-__all__ = ["Binaries", "EnvtestError", "find_binaries"]
+__all__ = [
+    "DEFAULT_CONTROLLERS",
+    "Binaries",
+    "Endpoint",
+    "EnvtestError",
+    "EnvtestOptions",
+    "find_binaries",
+    "serve",
+]

@@ -9,12 +9,13 @@ from ferrolb.pki.certificates import (
     server_context,
     write_private,
 )
-from ferrolb.pki.kubeconfig import Endpoint, kubeconfig_text, write_kubeconfig
+from ferrolb.pki.kubeconfig import Endpoint, endpoint_at, kubeconfig_text, write_kubeconfig
 
 __all__ = [
     "Endpoint",
     "KeyPair",
     "ServerIdentity",
+    "endpoint_at",
     "kubeconfig_text",
     "load_or_make_identity",
     "make_authority",

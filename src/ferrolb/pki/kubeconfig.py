@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,34 @@ class Endpoint:
     token: str
     ca_pem: str
     kubeconfig: Path | None
+
+
+def endpoint_at(
+    host: str, port: int, *, token: str, ca_pem: str, kubeconfig: Path | None
+) -> Endpoint:
+    """Return the endpoint by which clients on this machine reach a server that listens there."""
+    reachable = reachable_host(host)
+    return Endpoint(
+        url=f"https://{f'[{reachable}]' if ':' in reachable else reachable}:{port}",
+        host=reachable,
+        port=port,
+        token=token,
+        ca_pem=ca_pem,
+        kubeconfig=kubeconfig,
+    )
+
+
+def reachable_host(host: str) -> str:
+    """Return the address by which clients on this machine reach a server that listens there."""
+    if not host:
+        return "127.0.0.1"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "::1" if address.version == 6 else "127.0.0.1"
 
 
 def kubeconfig_text(endpoint: Endpoint) -> str:

@@ -37,6 +37,7 @@ Examples:
 )
 @click.option("--name", "names", multiple=True, help="Further name or address for the certificate.")
 @click.option("--rbac", is_flag=True, help="Enforce roles; without, any account may do anything.")
+@click.option("--faults", is_flag=True, help="Let requests fail as /ferrolb/faults says.")
 @click.option("--log-level", default="warn", show_default=True, help="all, debug, ... none.")
 def command(
     listen: ListenAddress,
@@ -44,8 +45,8 @@ def command(
     data: Path | None,
     names: tuple[str, ...],
     *,
-    rbac: bool,
     log_level: str,
+    **gates: bool,
 ) -> None:
     """Run a Kubernetes API server for development and tests; never use it in production.
 
@@ -70,7 +71,8 @@ def command(
         kubeconfig=write_kubeconfig,
         data_dir=data,
         extra_names=names,
-        is_rbac=rbac,
+        is_rbac=gates["rbac"],
+        has_faults=gates["faults"],
     )
 
     def say(endpoint: Endpoint) -> None:

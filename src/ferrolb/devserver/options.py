@@ -37,5 +37,7 @@ class DevServerOptions:
     """One network a family for cluster addresses; the first is the default family."""
     is_rbac: bool = False
     """Whether roles are enforced; without, every account may do everything."""
+    has_faults: bool = False
+    """Whether administrators may have requests fail, at `/ferrolb/faults`; on loopback only."""
     node_ports: tuple[int, int] = DEFAULT_NODE_PORTS
     """First and last port for Services of type NodePort and LoadBalancer."""

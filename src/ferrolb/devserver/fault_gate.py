@@ -7,7 +7,7 @@ administrators only, and the server listens on loopback only while there is a ga
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -15,60 +15,50 @@ import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from typing_extensions import override
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ferrolb.devserver.app import ON_COLLECTION, ON_OBJECT, read_body
 from ferrolb.devserver.authentication import USERNAME, Authenticator
 from ferrolb.devserver.calls import Verb, is_set, parse_query
+from ferrolb.devserver.fault_exchange import (
+    Exchange,
+    OpenWatch,
+    refusal_of,
+    refused,
+)
 from ferrolb.devserver.fault_rules import (
     MAX_RULES,
-    Action,
     Cut,
     Decision,
     FaultRuleError,
     FaultTable,
     Refuse,
     RequestFacts,
-    WatchEnd,
-    WatchError,
-    WatchStall,
     parse_rule,
 )
 from ferrolb.devserver.paths import parse_resource_path
-from ferrolb.devserver.representations import DECODER, ENCODER, json_response
+from ferrolb.devserver.representations import DECODER, json_response
 from ferrolb.devserver.statuses import (
     ApiError,
-    Refusal,
     Target,
     bad_request,
-    conflict,
     forbidden,
-    gone,
-    internal,
     invalid,
     method_not_allowed,
     not_found,
     too_many_requests,
     unauthorized,
 )
-from ferrolb.devserver.watching import event_line
 from ferrolb.runtime import StartupError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from ferrolb.model import JsonObject
 
 FAULTS_PATH: Final = "/ferrolb/faults"
 """Where the rules are; one rule is below it, by its id."""
 
-CONNECTION: Final = "ferrolb.connection"
-"""Where a request's state has its connection."""
-
 _TARGET: Final = Target(group="ferrolb", resource="faults")
-_CAUSE: Final = "a rule of the fault gate says so"
-_HALF_A_LINE: Final = b'{"type":"MODIFIED","object":{"kind":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +71,6 @@ class Caller:
 
 Identify = Callable[[str | None], Caller | None]
 """Tells whose `Authorization` header it is; None: nobody's."""
-
-
-class CuttableProtocol(H11Protocol):
-    """The HTTP server's protocol, with its connection within the requests' reach."""
-
-    @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, CONNECTION: transport}
 
 
 def check_reach(host: str) -> None:
@@ -123,7 +104,7 @@ class FaultGate:
         self._identify = identify
         self._table = FaultTable()
         # in the order in which they were opened
-        self._watches: dict[_OpenWatch, None] = {}
+        self._watches: dict[OpenWatch, None] = {}
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request, or let the API answer it."""
@@ -140,7 +121,7 @@ class FaultGate:
         decision = self._table.decide(facts, now=_now())
         if decision.delay_s:
             await asyncio.sleep(decision.delay_s)
-        exchange = _Exchange(self._app, request, send)
+        exchange = Exchange(self._app, request, send)
         match decision.action:
             case Refuse() as refuse:
                 await exchange.refuse(_error(refuse, facts))
@@ -175,8 +156,8 @@ class FaultGate:
             user_agent=request.headers.get("user-agent", ""),
         )
 
-    async def _watch(self, exchange: "_Exchange", facts: RequestFacts, decision: Decision) -> None:
-        watch = _OpenWatch(facts, exchange.send)
+    async def _watch(self, exchange: "Exchange", facts: RequestFacts, decision: Decision) -> None:
+        watch = OpenWatch(facts, exchange.send)
         if decision.action is not None:
             watch.meet(decision.action, decision.rule)
         self._watches[watch] = None
@@ -200,7 +181,7 @@ class FaultGate:
                 case _:
                     raise method_not_allowed()
         except ApiError as error:
-            return _refused(error)
+            return refused(error)
 
     def _check_caller(self, headers: Headers) -> None:
         caller = self._identify(headers.get("authorization"))
@@ -244,124 +225,6 @@ class FaultGate:
         return json_response({"rules": [*shown]})
 
 
-class _OpenWatch:
-    """A watch under way, and what it has met."""
-
-    def __init__(self, facts: RequestFacts, send: "Send") -> None:
-        self.facts = facts
-        self.is_stream = False
-        self.end: Action | None = None
-        self.changed = asyncio.Event()
-        """Set when the head of the answer is sent, or an end has come."""
-        self._send = send
-        self._stalled_by = ""
-        self._released = asyncio.Event()
-        self._released.set()
-
-    def meet(self, action: Action, rule: str) -> None:
-        """Let it meet a fault; the first one that ends it stays."""
-        if isinstance(action, WatchStall):
-            self._stall(action, rule)
-        elif self.end is None:
-            self.end = action
-            self.changed.set()
-
-    def let_go(self, rules: tuple[str, ...]) -> None:
-        """Go on, if one of these rules has it stalled."""
-        if self._stalled_by in rules:
-            self._released.set()
-
-    def _stall(self, action: WatchStall, rule: str) -> None:
-        self._stalled_by = rule
-        self._released.clear()
-        if action.seconds is not None:
-            asyncio.get_running_loop().call_later(action.seconds, self.let_go, (rule,))
-
-    async def send(self, message: "Message") -> None:
-        """Send a part of the answer, once nothing holds it back."""
-        if message["type"] == "http.response.start":
-            await self._send(message)
-            self.is_stream = message["status"] == 200
-            self.changed.set()
-            return
-        await self._released.wait()
-        await self._send(message)
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One request and its answer."""
-
-    app: "ASGIApp"
-    request: Request
-    send: "Send"
-    _parts: "list[Message]" = field(default_factory=list)
-
-    async def refuse(self, error: ApiError) -> None:
-        """Answer with an error, the request having been read and not looked at."""
-        try:
-            await read_body(self.request)
-        except ApiError as too_large:
-            error = too_large
-        await _refused(error)(self.request.scope, self.request.receive, self.send)
-
-    async def cut(self) -> None:
-        """Close the connection as it is; return when it is closed."""
-        self.request.scope["state"][CONNECTION].abort()
-        while (await self.request.receive())["type"] != "http.disconnect":
-            pass
-
-    async def cut_off(self, *, with_half: bool) -> None:
-        """Let the work be done, and close the connection before the answer, or in its middle."""
-
-        async def keep(message: "Message") -> None:
-            self._parts.append(message)
-
-        await self.app(self.request.scope, self.request.receive, keep)
-        if with_half:
-            await self._send_half()
-        await self.cut()
-
-    async def _send_half(self) -> None:
-        head, *parts = self._parts
-        body = b"".join(part.get("body", b"") for part in parts)
-        await self.send(head)
-        await self.send(_body(body[: len(body) // 2], more=True))
-
-    async def watch(self, watch: _OpenWatch) -> None:
-        """Let the API answer a watch until it ends, or meets its end."""
-        scope, receive = self.request.scope, self.request.receive
-        work = asyncio.ensure_future(self.app(scope, receive, watch.send))
-        try:
-            while not work.done():
-                watch.changed.clear()
-                if watch.is_stream and watch.end is not None:
-                    break
-                change = asyncio.ensure_future(watch.changed.wait())
-                await asyncio.wait([work, change], return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
-        finally:
-            is_over = work.done()
-            work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-        if not is_over:
-            await self._end(watch)
-
-    async def _end(self, watch: _OpenWatch) -> None:
-        match watch.end:
-            case WatchEnd():
-                await self.send(_body(b""))
-            case WatchError(code=code):
-                status = _refusal(code, Target()).status
-                await self.send(_body(event_line("ERROR", ENCODER.encode(status))))
-            case Cut(where="InBody"):
-                await self.send(_body(_HALF_A_LINE, more=True))
-                await self.cut()
-            case _:
-                await self.cut()
-
-
 def _is_watch(request: Request) -> bool:
     try:
         return is_set(parse_query(request.scope["query_string"]), "watch")
@@ -371,37 +234,7 @@ def _is_watch(request: Request) -> bool:
 
 def _error(refuse: Refuse, facts: RequestFacts) -> ApiError:
     target = Target(group=facts.group, resource=facts.resource, name=facts.name)
-    return ApiError(_refusal(refuse.code, target, refuse.retry_after_seconds))
-
-
-def _refusal(code: int, target: Target, retry_after_s: int | None = None) -> Refusal:
-    """Return the refusal of a status, as a real server words it where it has words for it."""
-    match code:
-        case 409:
-            return conflict(target).refusal
-        case 410:
-            return gone("The resourceVersion for the provided watch is too old.").refusal
-        case 500:
-            return internal(_CAUSE).refusal
-        case _:
-            seconds = 1 if retry_after_s is None else retry_after_s
-            return Refusal(
-                code=code,
-                reason="TooManyRequests" if code == 429 else "ServiceUnavailable",
-                message=_CAUSE,
-                details={"retryAfterSeconds": seconds},
-                headers={"Retry-After": str(seconds)},
-            )
-
-
-def _refused(error: ApiError) -> Response:
-    response = json_response(error.refusal.status, status=error.refusal.code)
-    response.headers.update(error.refusal.headers)
-    return response
-
-
-def _body(content: bytes, *, more: bool = False) -> "Message":
-    return {"type": "http.response.body", "body": content, "more_body": more}
+    return ApiError(refusal_of(refuse.code, target, refuse.retry_after_seconds))
 
 
 def _now() -> float:

@@ -22,7 +22,8 @@ from ferrolb.devserver.definitions import (
     storage_of,
 )
 from ferrolb.devserver.expiry import sweep
-from ferrolb.devserver.fault_gate import CuttableProtocol, FaultGate, check_reach, gated
+from ferrolb.devserver.fault_exchange import CuttableProtocol
+from ferrolb.devserver.fault_gate import FaultGate, check_reach, gated
 from ferrolb.devserver.journal import Journal
 from ferrolb.devserver.journal_files import JournalError
 from ferrolb.devserver.metrics import Metrics

@@ -17,6 +17,7 @@ from ferrolb.apimachinery.errors import (
     ManagedFieldsError,
     PatchError,
     SelectorError,
+    TooManyOperationsError,
 )
 from ferrolb.apimachinery.field_error import FieldError, FieldErrorKind, format_value, join_errors
 from ferrolb.apimachinery.field_selectors import (
@@ -25,6 +26,7 @@ from ferrolb.apimachinery.field_selectors import (
     field_labels,
     parse_field_selector,
 )
+from ferrolb.apimachinery.json_errors import json_error_text
 from ferrolb.apimachinery.jsonpath import JsonPath, JsonPathError
 from ferrolb.apimachinery.patch import json_patch, merge_patch
 from ferrolb.apimachinery.protobuf import ProtobufError, UnsupportedProtobufError, decode_protobuf
@@ -77,6 +79,7 @@ __all__ = [
     "SchemaView",
     "SelectorError",
     "TableFormat",
+    "TooManyOperationsError",
     "UnsupportedProtobufError",
     "User",
     "Writer",
@@ -96,6 +99,7 @@ __all__ = [
     "is_allowed",
     "is_subject",
     "join_errors",
+    "json_error_text",
     "json_patch",
     "merge_patch",
     "missing_rules",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from ferrolb.apimachinery.applied import check_applied
 from ferrolb.apimachinery.document import copy_object, equal_json, object_at, text_at
 from ferrolb.apimachinery.errors import (
     ApplyConflictError,
@@ -28,8 +29,8 @@ from ferrolb.apimachinery.managed import (
     time_text,
     without_fields,
 )
+from ferrolb.apimachinery.schema import with_zeros
 from ferrolb.apimachinery.structure import (
-    check_applied,
     compare,
     field_set,
     merge,
@@ -219,15 +220,17 @@ def _checked_request(applied: "JsonObject", writer: Writer, schema: "SchemaView"
     if object_at(applied, "metadata").get("managedFields") is not None:
         msg = "metadata.managedFields must be nil"
         raise MalformedPatchError(msg)
-    request = _without_nulls(copy_object(applied))
+    typed = object_schema(schema)
+    request = _without_nulls(copy_object(with_zeros(applied, typed)))
     try:
-        check_applied(request, object_schema(schema))
+        check_applied(request, typed)
     except PatchError as error:
         kind, name = text_at(request, "kind"), text_at(request, "metadata", "name")
         namespace = text_at(request, "metadata", "namespace")
+        group_version = version if "/" in version else f"/{version}"
         msg = (
-            f"failed to create typed patch object ({namespace}/{name}; {version}, Kind={kind}): "
-            f"{error}"
+            f"failed to create typed patch object ({namespace}/{name}; {group_version}, "
+            f"Kind={kind}): {error}"
         )
         raise PatchError(msg) from error
     return request
@@ -266,7 +269,7 @@ class _Apply:
             # Merged once more, for an empty map that the request has may have been emptied away.
             merged = merge(self._prune(merged, managers, last.fields), self.request, self.schema)
         managers = self._settle(merged, managers, owner, force=force)
-        if owner in managers and (last is None or not equal_json(self.current, merged)):
+        if owner in managers and not equal_json(self.current, merged):
             managers[owner] = replace(managers[owner], time=time_text(self.writer.now))
         return copy_object(merged), managers
 

@@ -80,10 +80,15 @@ class _Place:
         self.struct = struct
         self.path = path
 
-    def below(self, name: str, schema: SchemaView) -> "_Place":
-        """Return the place of a struct's field; map keys and indexes leave no trace in it."""
+    def below(self, name: str, schema: SchemaView, member: SchemaView) -> "_Place":
+        """Return the place of a struct's field; map keys and indexes leave no trace in it.
+
+        The API's own types inside a custom resource are decoded on their own.
+        """
         if schema.property(name) is None:
             return self
+        if member.is_builtin and not schema.is_builtin:
+            return _Place("", "")
         struct = schema.component.rpartition(".")[2] or self.struct
         return _Place(struct, f"{self.path}.{name}" if self.path else name)
 
@@ -100,7 +105,7 @@ def _check(value: Json, schema: SchemaView, place: _Place) -> Iterator[str]:
         for name, item in value.items():
             member = schema.member(name)
             if member is not None:
-                yield from _check(item, member, place.below(name, schema))
+                yield from _check(item, member, place.below(name, schema, member))
     elif isinstance(value, list):
         items = schema.items()
         if items is not None:

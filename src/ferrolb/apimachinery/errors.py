@@ -17,6 +17,10 @@ class MalformedPatchError(PatchError):
     """The patch would apply to no object at all: answer 400."""
 
 
+class TooManyOperationsError(MalformedPatchError):
+    """A JSON patch is too long: answer 413."""
+
+
 class SelectorError(ApiMachineryError):
     """A label or field selector cannot be read, or names an unsupported field: answer 400."""
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ferrolb.apimachinery.document import MAX_DEPTH, copy_json, equal_json
-from ferrolb.apimachinery.errors import MalformedPatchError, PatchError
+from ferrolb.apimachinery.errors import MalformedPatchError, PatchError, TooManyOperationsError
 
 if TYPE_CHECKING:
     from ferrolb.model import Json, JsonArray, JsonObject
@@ -62,9 +62,12 @@ class _Operation:
 def json_patch(target: "Json", operations: "Json") -> "Json":
     """Apply the operations of a JSON patch in order; one that fails fails all.
 
+    As API servers do it a member that is not there is null to `test`, `replace` and `copy`.
+
     Raises:
-        MalformedPatchError: `operations` is not a JSON patch document.
-        PatchError: an operation does not apply to `target`.
+        MalformedPatchError: `operations` is no list of objects.
+        TooManyOperationsError: it is too long.
+        PatchError: an operation is none, or does not apply to `target`.
     """
     return _Patcher(copy_json(target)).apply(_parse(operations))
 
@@ -78,7 +81,7 @@ def _parse(operations: "Json") -> list[_Operation]:
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, "
             f"got {len(operations)}"
         )
-        raise MalformedPatchError(msg)
+        raise TooManyOperationsError(msg)
     return [_parse_operation(operation) for operation in operations]
 
 
@@ -90,29 +93,25 @@ def _parse_operation(operation: "Json") -> _Operation:
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         msg = f"unknown operation {name!r} in a JSON patch"
-        raise MalformedPatchError(msg)
+        raise PatchError(msg)
     path = _parse_pointer(operation, "path", kind)
     if kind in (_Kind.MOVE, _Kind.COPY):
         return _Operation(kind, path, source=_parse_pointer(operation, "from", kind))
-    if kind is _Kind.REMOVE:
-        return _Operation(kind, path)
-    if "value" not in operation:
-        msg = f"{kind} operation without a value"
-        raise MalformedPatchError(msg)
-    return _Operation(kind, path, value=copy_json(operation["value"]))
+    # The value may be left out, and then is null, as API servers read it.
+    return _Operation(kind, path, value=copy_json(operation.get("value")))
 
 
 def _parse_pointer(operation: "JsonObject", member: str, kind: _Kind) -> tuple[str, ...]:
     pointer = operation.get(member)
     if not isinstance(pointer, str):
         msg = f"{kind} operation without a {member}"
-        raise MalformedPatchError(msg)
+        raise PatchError(msg)
     if not pointer:
         return ()
     first, *tokens = pointer.split("/")
     if first or len(tokens) > MAX_DEPTH:
         msg = f"{kind} operation with a bad {member}: {pointer[:200]!r} is not a JSON pointer"
-        raise MalformedPatchError(msg)
+        raise PatchError(msg)
     return tuple(_unescape(token) for token in tokens)
 
 
@@ -177,7 +176,7 @@ class _Patcher:
         return removed
 
     def _replace(self, operation: _Operation) -> None:
-        self._get(operation.path, operation.kind)
+        self._find(operation.path, operation.kind)
         if not operation.path:
             self._document = operation.value
             return
@@ -198,7 +197,7 @@ class _Patcher:
         self._add(operation, self._remove(source, operation.kind))
 
     def _copy(self, operation: _Operation) -> "Json":
-        value = copy_json(self._get(operation.source, operation.kind))
+        value = copy_json(self._find(operation.source, operation.kind))
         self._copied += _count(value)
         if self._copied > MAX_COPIED_VALUES:
             msg = f"copy operations add up to more than {MAX_COPIED_VALUES} values"
@@ -206,9 +205,17 @@ class _Patcher:
         return value
 
     def _test(self, operation: _Operation) -> None:
-        if not equal_json(self._get(operation.path, operation.kind), operation.value):
+        if not equal_json(self._find(operation.path, operation.kind), operation.value):
             msg = f"testing value {_pointer(operation.path)} failed: test failed"
             raise PatchError(msg)
+
+    def _find(self, path: tuple[str, ...], kind: _Kind) -> "Json":
+        """Return a value; null where an object lacks the last member of the path."""
+        if path:
+            parent = self._get(path[:-1], kind)
+            if isinstance(parent, dict):
+                return parent.get(path[-1])
+        return self._get(path, kind)
 
     def _get(self, path: tuple[str, ...], kind: _Kind) -> "Json":
         value = self._document

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 OBJECT_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
+_MEANT_EMPTY: Final = frozenset({"managedFields"})
+"""Lists that say something by being empty: that all ownership is to be forgotten."""
+
 _IDENTITY_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 
@@ -92,12 +95,13 @@ def _prune_object(
         return value
     pruned: JsonObject = {}
     for key, item in value.items():
-        if item is None and schema.is_builtin and schema.property(key) is not None:
-            continue  # the API's own types do not tell null from a field that is not there
+        if schema.is_builtin and _is_nothing(key, item, schema):
+            continue
         if schema.embedded_resource and key in _IDENTITY_FIELDS:
             pruned[key] = item
         elif (known := schema.member(key)) is not None:
-            pruned[key] = _prune(item, known, join_path(path, key), unknown)
+            value_kept = _prune(item, known, join_path(path, key), unknown)
+            pruned[key] = _zero(known) if value_kept is None else value_kept
         elif schema.preserve_unknown:
             pruned[key] = item
         elif schema.raw.get("additionalProperties"):
@@ -106,6 +110,42 @@ def _prune_object(
         else:
             unknown.append(join_path(path, key))
     return pruned
+
+
+def _is_nothing(name: str, value: "Json", schema: "SchemaView") -> bool:
+    """Tell whether a field of the API's own types is as good as absent.
+
+    Those types do not tell null from a field that is not there, nor an empty list or map, unless
+    they ask for it.
+    """
+    known = schema.property(name)
+    if known is not None and value is None:
+        return True
+    required = schema.raw.get("required")
+    if known is None or name in _MEANT_EMPTY or (isinstance(required, list) and name in required):
+        return False
+    return (value == [] and known.type == "array") or (
+        value == {} and bool(known.raw.get("additionalProperties"))
+    )
+
+
+def _zero(schema: "SchemaView") -> "Json":
+    """Return what a null in a map comes to: a text of the API's own types is empty."""
+    return "" if schema.is_builtin and schema.type == "string" else None
+
+
+def with_zeros(value: "JsonObject", schema: "SchemaView") -> "JsonObject":
+    """Return an object whose nulls in maps of texts are what the API's own types read: empty."""
+    result: JsonObject = {}
+    for key, item in value.items():
+        known = schema.member(key)
+        if item is None and known is not None and schema.property(key) is None:
+            result[key] = _zero(known)
+        elif isinstance(item, dict) and known is not None:
+            result[key] = with_zeros(item, known)
+        else:
+            result[key] = item
+    return result
 
 
 def _default(value: "Json", schema: "SchemaView | None") -> "Json":

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from ferrolb.apimachinery.document import equal_json
-from ferrolb.apimachinery.errors import PatchError
 from ferrolb.apimachinery.fieldset import (
     FieldSet,
     Path,
     field_element,
     key_element,
-    path_text,
     value_element,
 )
 from ferrolb.apimachinery.schema_view import ListType, MapType, SchemaView
@@ -109,7 +107,7 @@ def _fields(value: "Json", schema: SchemaView | None, path: Path) -> "Iterator[P
         for name, item in value.items():
             inner = (*path, field_element(name))
             is_declared = schema is not None and schema.property(name) is not None
-            if item is None or item in ({}, []) or not is_declared:
+            if item is None or item == {} or not is_declared:
                 yield inner
             yield from _fields(item, _member(schema, name), inner)
         return
@@ -276,49 +274,6 @@ def _declared(path: Path, schema: SchemaView | None) -> "Iterator[bool]":
             schema = schema.member(name)
 
 
-def check_applied(value: "JsonObject", schema: SchemaView) -> None:
-    """Refuse what an apply request may not hold, for nobody could say who owns it.
-
-    Raises:
-        PatchError: a field is not in the schema, or list entries cannot be told apart.
-    """
-    _check(value, schema, ())
-
-
-def _check(value: "Json", schema: SchemaView | None, path: Path) -> None:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            inner = (*path, field_element(name))
-            if schema is not None and not _may_have(schema, name):
-                msg = f"{path_text(inner)}: field not declared in schema"
-                raise PatchError(msg)
-            _check(item, _member(schema, name), inner)
-    elif isinstance(value, list):
-        if schema is not None and schema.list_type is not ListType.ATOMIC:
-            _check_entries(value, schema, path)
-        for item in value:
-            _check(item, _items(schema), path)
-
-
-def _may_have(schema: SchemaView, name: str) -> bool:
-    is_open = schema.preserve_unknown or schema.embedded_resource or not schema.property_names()
-    takes_any = schema.raw.get("additionalProperties") is True
-    return is_open or takes_any or schema.member(name) is not None
-
-
-def _check_entries(value: "JsonArray", schema: SchemaView, path: Path) -> None:
-    seen: set[str] = set()
-    for place, item in enumerate(value):
-        element = _element(item, schema)
-        if element is None:
-            msg = f"{path_text(path)}: element {place}: the entry lacks what tells it from others"
-            raise PatchError(msg)
-        if element in seen:
-            msg = f"{path_text(path)}: duplicate entries for key {path_text((element,))}"
-            raise PatchError(msg)
-        seen.add(element)
-
-
 def _kind(left: _Value, right: _Value, schema: SchemaView | None) -> _Kind:
     given = [value for value in (left, right) if value is not _ABSENT and value is not None]
     if not any(given):
@@ -341,14 +296,14 @@ def _entries(value: _Value, schema: SchemaView | None) -> "dict[str, Json] | Non
         return None
     entries: dict[str, Json] = {}
     for item in value:
-        element = _element(item, schema)
+        element = element_of(item, schema)
         if element is None:
             return None
         entries[element] = item
     return entries if len(entries) == len(value) else None
 
 
-def _element(item: "Json", schema: SchemaView) -> str | None:
+def element_of(item: "Json", schema: SchemaView) -> str | None:
     """Return what tells a list entry from others, None where it has nothing that does."""
     if schema.list_type is ListType.SET:
         return None if item is None or isinstance(item, dict | list) else value_element(item)

@@ -1,11 +1,14 @@
 """What stands between a decoded object and the store: its name, its namespace, its kind."""
 
+import re
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from ferrolb.apimachinery import FieldError, FieldErrorKind
 from ferrolb.devserver.builtin import NAMESPACES
+from ferrolb.devserver.calls import Call, Verb
+from ferrolb.devserver.lifetimes import without_repeated_owners
 from ferrolb.devserver.names import MAX_GENERATED
 from ferrolb.devserver.statuses import (
     Target,
@@ -14,33 +17,46 @@ from ferrolb.devserver.statuses import (
     internal,
     invalid,
     not_found,
+    unexplained,
 )
 from ferrolb.devserver.strategies import Prepared, metadata_of
-from ferrolb.model import JsonObject
+from ferrolb.model import JsonObject, quote
 from ferrolb.store import NotFoundError, ObjectKey, Preconditions
 
 if TYPE_CHECKING:
-    from ferrolb.devserver.calls import Call
     from ferrolb.devserver.cluster import Cluster
 
 GENERATED_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """Characters of generated names: no vowels and no lookalikes, so that no words come about."""
 GENERATED_LENGTH: Final = 5
 
+_SET_BY_SERVER: Final = (
+    "uid",
+    "selfLink",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+"""What clients may say of a new object, and nobody listens."""
+
+_NO_VERSION: Final = (None, "", "0")
+"""Values of resourceVersion that ask for none."""
+
+_VERSION: Final = re.compile(r"[0-9]+", re.ASCII)
+
 
 def named(call: "Call", obj: JsonObject) -> JsonObject:
     """Return a new object with the namespace of the path, and a name where it asks for one.
 
     Raises:
-        ApiError: 400, the object names another namespace, or a resourceVersion.
+        ApiError: 400, the object names another namespace; 500, it names a resourceVersion.
     """
-    metadata = dict(metadata_of(obj))
+    metadata = _with_owners_once(call, dict(metadata_of(obj)))
     _check_namespace(call, metadata)
-    if metadata.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
-    for field in ("uid", "selfLink", "creationTimestamp", "deletionTimestamp", "generation"):
+    if metadata.pop("resourceVersion", None) not in _NO_VERSION:
+        raise unexplained("resourceVersion should not be set on objects to be created")
+    for field in _SET_BY_SERVER:
         metadata.pop(field, None)
-    metadata.pop("deletionGracePeriodSeconds", None)
     prefix = metadata.get("generateName")
     if not metadata.get("name") and isinstance(prefix, str) and prefix:
         metadata["name"] = prefix[:MAX_GENERATED] + _random_suffix()
@@ -51,17 +67,29 @@ def matching_path(call: "Call", obj: JsonObject) -> JsonObject:
     """Return an object for update, checked to be the one that the path names.
 
     Raises:
-        ApiError: 400, it is another.
+        ApiError: 400, it is another, or names none.
     """
-    metadata = dict(metadata_of(obj))
+    metadata = _with_owners_once(call, dict(metadata_of(obj)))
+    name = metadata.get("name")
+    if not name:
+        raise bad_request(
+            f"the name of the object ({call.path.name} based on URL) was undeterminable: "
+            "name must be provided"
+        )
     _check_namespace(call, metadata)
-    name = metadata.get("name") or call.path.name
     if name != call.path.name:
         raise bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({call.path.name})"
         )
     metadata["name"] = name
     return {**obj, "metadata": metadata}
+
+
+def _with_owners_once(call: "Call", metadata: JsonObject) -> JsonObject:
+    is_patched = call.verb in (Verb.PATCH, Verb.APPLY)
+    kept, warnings = without_repeated_owners(metadata, is_patched=is_patched)
+    call.warnings += warnings
+    return kept
 
 
 def _check_namespace(call: "Call", metadata: JsonObject) -> None:
@@ -119,14 +147,20 @@ def checked(call: "Call", prepared: Prepared, name: str) -> JsonObject:
     raise invalid(call.kind_target(name), prepared.errors)
 
 
-def preconditions_of(obj: JsonObject) -> Preconditions:
-    """Return what an object to be written says of the one it replaces."""
+def preconditions_of(call: "Call", obj: JsonObject) -> Preconditions:
+    """Return what an object to be written says of the one it replaces.
+
+    Raises:
+        ApiError: 500, its resourceVersion is none.
+    """
     metadata = metadata_of(obj)
     uid, version = metadata.get("uid"), metadata.get("resourceVersion")
-    return Preconditions(
-        uid=uid if isinstance(uid, str) and uid else None,
-        resource_version=version if isinstance(version, str) and version else None,
-    )
+    if version in _NO_VERSION:
+        version = None
+    elif not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise unexplained(f"strconv.ParseUint: parsing {quote(str(version))}: invalid syntax")
+    is_named = call.verb is Verb.UPDATE and isinstance(uid, str) and uid
+    return Preconditions(uid=str(uid) if is_named else None, resource_version=version)
 
 
 def check_version_given(call: "Call", obj: JsonObject) -> None:
@@ -135,10 +169,11 @@ def check_version_given(call: "Call", obj: JsonObject) -> None:
     Raises:
         ApiError: 422, it does not.
     """
-    if call.resource.traits.needs_version_on_update and not metadata_of(obj).get("resourceVersion"):
+    version = metadata_of(obj).get("resourceVersion")
+    if call.resource.traits.needs_version_on_update and version in _NO_VERSION:
         text = "must be specified for an update"
         error = FieldError.invalid("metadata.resourceVersion", 0, text)
-        raise invalid(call.kind_target(call.path.name), [error])
+        raise invalid(call.target, [error])
 
 
 def time_text(now: datetime) -> str:

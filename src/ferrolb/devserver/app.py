@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ferrolb.devserver.bodies import MAX_BODY_BYTES
+from ferrolb.devserver.body_text import MAX_BODY_BYTES
 from ferrolb.devserver.call_options import check_options
 from ferrolb.devserver.calls import Call, Verb, is_set, parse_query
 from ferrolb.devserver.deleting import delete_collection, delete_object
@@ -22,9 +22,11 @@ from ferrolb.devserver.representations import add_warnings, json_response
 from ferrolb.devserver.reviews import REVIEWS, review
 from ferrolb.devserver.statuses import (
     ApiError,
+    Target,
     internal,
     method_not_allowed,
     no_such_path,
+    not_found,
     too_large,
     unauthorized,
 )
@@ -117,6 +119,10 @@ class _Api:
         resource = self._cluster.registry.find(path.group, path.version, path.plural)
         if resource is None:
             return await self._answer_review(request, path)
+        if request.method in ("POST", "DELETE") and _lacks_namespace(path, resource):
+            if resource.traits.is_custom:
+                return self._documents.nothing_at(request.url.path)
+            raise method_not_allowed()
         call = self._call(request, path, resource)
         try:
             if request.method != "GET":
@@ -157,6 +163,10 @@ class _Api:
         return call
 
 
+def _lacks_namespace(path: ResourcePath, resource: "ServedResource") -> bool:
+    return resource.is_namespaced and not path.namespace and not path.name
+
+
 def _check_place(path: ResourcePath, resource: "ServedResource") -> None:
     """Check that a resource is addressed as its scope and its subresources allow.
 
@@ -164,6 +174,8 @@ def _check_place(path: ResourcePath, resource: "ServedResource") -> None:
         ApiError: 404, it is not; 405, an object is addressed that has no namespace.
     """
     if path.subresource and path.subresource not in resource.subresources:
+        if resource.traits.is_custom:
+            raise not_found(Target(group=path.group, resource=path.plural, name=path.name))
         raise no_such_path()
     if path.namespace and not resource.is_namespaced:
         raise no_such_path()

@@ -1,48 +1,38 @@
-"""Bodies of requests: their formats, and the fields a kind does not have."""
+"""Objects in the bodies of requests: are they of the kind, and which fields does that not have."""
 
 import re
 from typing import Final
 
-import msgspec
-import yaml
-
 from ferrolb.apimachinery import (
-    ProtobufError,
-    UnsupportedProtobufError,
+    FieldError,
     cannot_handle,
     decode_error,
-    find_duplicate_fields,
     prune,
     strict_error_text,
     strict_errors,
 )
-from ferrolb.devserver.calls import Call, FieldValidation
+from ferrolb.devserver.body_text import (
+    YAML_TYPES,
+    ParsedBody,
+    UnreadableBodyError,
+    is_json,
+    read_text,
+    repeated_fields,
+    unrecognized,
+)
+from ferrolb.devserver.calls import Call, FieldValidation, Verb
 from ferrolb.devserver.representations import DECODER, ENCODER
-from ferrolb.devserver.schemas import decode_builtin_protobuf
-from ferrolb.devserver.statuses import bad_request, unsupported_media_type
-from ferrolb.model import Json, JsonObject
+from ferrolb.devserver.statuses import ApiError, Target, bad_request, invalid, patch_refused
+from ferrolb.devserver.strategies import metadata_of
+from ferrolb.model import Json, JsonObject, quote
 
-MAX_BODY_BYTES: Final = 3 * 1024 * 1024
-"""Bytes of one request body, as a real server has it: its storage takes 1.5 MiB, and JSON is at
-most twice that."""
+_GO_HEADER: Final = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
+    'Kind string "json:\\"kind,omitempty\\"" }'
+)
+"""What an API server decodes a body into first, to learn its kind."""
 
-MAX_DEPTH: Final = 100
-"""Levels of nesting in a body. Kinds of the API use under 40; each costs stack frames wherever an
-object is walked."""
-
-JSON_TYPES: Final = frozenset({"", "application/json"})
-YAML_TYPES: Final = frozenset({"application/yaml", "application/apply-patch+yaml"})
-PROTOBUF_TYPE: Final = "application/vnd.kubernetes.protobuf"
-BODY_TYPES: Final = ("application/json", "application/yaml", PROTOBUF_TYPE)
-
-
-def parse_document(call: Call) -> Json:
-    """Return the body of a request as JSON values.
-
-    Raises:
-        ApiError: 400, it cannot be read; 415, it is in another format.
-    """
-    return parse_body(call.body, call.content_type)
+SCHEME: Final = 'in scheme "pkg/runtime/scheme.go:110"'
 
 
 def parse_body(body: bytes, content_type: str) -> Json:
@@ -51,94 +41,152 @@ def parse_body(body: bytes, content_type: str) -> Json:
     Raises:
         ApiError: 400, it cannot be read; 415, it is in another format.
     """
-    if content_type in YAML_TYPES:
-        document = _parse_yaml(body)
-    elif content_type in JSON_TYPES or content_type.endswith("+json"):
-        document = _parse_json(body)
-    elif content_type == PROTOBUF_TYPE:
-        document = _parse_protobuf(body)
-    else:
-        raise unsupported_media_type(BODY_TYPES)
-    if not _is_shallow(document, MAX_DEPTH):
-        raise bad_request(f"the body is nested deeper than {MAX_DEPTH} levels")
-    return document
-
-
-def _parse_protobuf(body: bytes) -> JsonObject:
     try:
-        return decode_builtin_protobuf(body)
-    except UnsupportedProtobufError as error:
-        raise unsupported_media_type(
-            ["application/json", "application/yaml"], str(error)
-        ) from error
-    except ProtobufError as error:
-        raise bad_request(f"the body of the request is not valid protobuf: {error}") from error
-
-
-def _parse_json(body: bytes) -> Json:
-    try:
-        document: Json = DECODER.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise bad_request(f"the body of the request is not valid JSON: {error}") from error
-    return document
-
-
-def _parse_yaml(body: bytes) -> Json:
-    if body[:1] == b"{":
-        return _parse_json(body)
-    try:
-        loaded = _ApiLoader(body).get_single_data()
-        document: Json = msgspec.to_builtins(loaded, str_keys=True)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        raise bad_request(f"the body of the request is not valid YAML: {error}") from error
-    return document
-
-
-class _ApiLoader(yaml.CSafeLoader):
-    """Reads timestamps as the text they are, as the API does."""
-
-
-_ApiLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _is_shallow(value: Json, depth: int) -> bool:
-    if depth == 0:
-        return False
-    if isinstance(value, dict):
-        return all(
-            _is_shallow(item, depth - 1) for item in value.values() if isinstance(item, dict | list)
-        )
-    if isinstance(value, list):
-        return all(_is_shallow(item, depth - 1) for item in value if isinstance(item, dict | list))
-    return True
+        return read_text(body, content_type).document
+    except UnreadableBodyError as error:
+        raise bad_request(str(error)) from error
 
 
 def parse_object(call: Call) -> JsonObject:
     """Return the body as an object of the kind that the path names.
 
     Raises:
-        ApiError: 400, it is none, or of another kind or version.
+        ApiError: 400, it is none, or of another kind or version; 422, it is of another kind, and
+            the path names a custom resource.
     """
-    document = parse_document(call)
-    if not isinstance(document, dict):
-        raise bad_request("the body of the request is not an object")
+    document = _header(call, _parsed(call))
     resource = call.resource
-    given_kind = document.get("kind") or resource.kind
-    given_version = document.get("apiVersion") or resource.api_version
-    if given_version != resource.api_version:
-        raise bad_request(
-            f"the API version in the data ({given_version}) does not match the expected API "
-            f"version ({resource.api_version})"
-        )
-    if given_kind != resource.kind:
-        raise bad_request(
-            f"the kind in the data ({given_kind}) does not match the expected kind "
-            f"({resource.kind})"
-        )
+    if resource.traits.is_custom:
+        _check_custom(call, document)
+    else:
+        kind = document.get("kind") or resource.kind
+        version = document.get("apiVersion") or resource.api_version
+        if (kind, version) != (resource.kind, resource.api_version):
+            raise _wrong_type(call, str(kind), str(version))
     return {**document, "apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def parse_applied(call: Call) -> JsonObject:
+    """Return the body of a server-side apply, which says its kind itself.
+
+    Raises:
+        ApiError: 400, it is no object, or of another kind or version.
+    """
+    try:
+        parsed = read_text(call.body, call.content_type)
+    except UnreadableBodyError as error:
+        is_text = str(error).startswith("yaml: ")
+        why = f"error converting YAML to JSON: {error}" if is_text else str(error)
+        raise bad_request(f"error decoding YAML: {why}") from error
+    document = parsed.document
+    if not isinstance(document, dict):
+        text = "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
+        raise bad_request(text + not_a_map(document))
+    if parsed.repeated and call.field_validation is FieldValidation.STRICT:
+        text = "\n  ".join(("yaml: unmarshal errors:", *parsed.repeated))
+        raise bad_request(f"error strict decoding YAML: error converting YAML to JSON: {text}")
+    if call.field_validation is FieldValidation.WARN:
+        call.warnings += parsed.repeated
+    given = str(document.get("apiVersion") or ""), str(document.get("kind") or "")
+    if given != (call.resource.api_version, call.resource.kind):
+        version = given[0] if "/" in given[0] else f"/{given[0]}"
+        raise bad_request(f"invalid object type: {version}, Kind={given[1]}")
+    return document
+
+
+def parse_patch(call: Call) -> Json:
+    """Return the body of a patch, whatever it says.
+
+    Raises:
+        ApiError: 400, it cannot be read.
+    """
+    try:
+        return read_text(call.body, call.content_type).document
+    except UnreadableBodyError as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+
+
+def _parsed(call: Call) -> ParsedBody:
+    try:
+        return read_text(call.body, call.content_type)
+    except UnreadableBodyError as error:
+        why = str(error)
+        if not why.startswith("yaml: "):
+            why = f"couldn't get version/kind; json parse error: {why}"
+        raise unrecognized(call.resource.kind, call.body, why) from error
+
+
+def _header(call: Call, parsed: ParsedBody) -> JsonObject:
+    """Return the document if it is an object; null is one without any field."""
+    document = parsed.document
+    if isinstance(document, dict):
+        return document
+    if document is None:
+        return {}
+    why = (
+        "couldn't get version/kind; json parse error: json: cannot unmarshal "
+        f"{_go_name(document)} into Go value of type {_GO_HEADER}"
+    )
+    raise unrecognized(call.resource.kind, call.body, why)
+
+
+def not_a_map(value: Json) -> str:
+    """Return what Go's decoder says of a value where an object should be."""
+    kind = _go_name(value)
+    return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+
+
+def _go_name(value: Json) -> str:
+    match value:
+        case str():
+            return "string"
+        case bool():
+            return "bool"
+        case list():
+            return "array"
+        case _:
+            return "number"
+
+
+def _wrong_type(call: Call, kind: str, version: str) -> ApiError:
+    shown = version.rpartition("/")[2]
+    expected = call.resource.kind
+    why = f"no kind {quote(kind)} is registered for version {quote(version)} {SCHEME}"
+    return bad_request(f"{kind} in version {quote(shown)} cannot be handled as a {expected}: {why}")
+
+
+def _check_custom(call: Call, document: JsonObject) -> None:
+    resource = call.resource
+    if not document.get("kind"):
+        body = call.body.decode("utf-8", "replace")
+        raise unrecognized(resource.kind, call.body, f"Object 'Kind' is missing in '{body}'")
+    version = document.get("apiVersion") or ""
+    if version != resource.api_version:
+        raise bad_request(
+            f"the API version in the data ({version}) does not match the expected API version "
+            f"({resource.api_version})"
+        )
+    check_kind(call, document)
+
+
+def check_kind(call: Call, document: JsonObject) -> None:
+    """Check that a custom resource is still one of its kind and version.
+
+    Raises:
+        ApiError: 422, it is not.
+    """
+    resource = call.resource
+    kind, version = str(document.get("kind") or ""), str(document.get("apiVersion") or "")
+    errors = []
+    if kind != resource.kind:
+        errors.append(FieldError.invalid("kind", kind, f"must be {resource.kind}"))
+    if version != resource.api_version:
+        text = f"must be {resource.api_version}"
+        errors.append(FieldError.invalid("apiVersion", version, text))
+    if errors:
+        name = str(metadata_of(document).get("name") or "")
+        group = version.rpartition("/")[0]
+        raise invalid(Target(group=group, resource=kind, name=name), errors)
 
 
 def known_fields(call: Call, obj: JsonObject, old: JsonObject | None = None) -> JsonObject:
@@ -149,7 +197,8 @@ def known_fields(call: Call, obj: JsonObject, old: JsonObject | None = None) -> 
     well are known to be good.
 
     Raises:
-        ApiError: 400, a field has another type, or strict validation finds something.
+        ApiError: 400, a field has another type, or strict validation finds something; 422, the
+            same of an object that a patch has made.
     """
     schema = call.resource.schema
     if schema is None:
@@ -157,18 +206,27 @@ def known_fields(call: Call, obj: JsonObject, old: JsonObject | None = None) -> 
     changed = obj if old is None else _changed(obj, old)
     problem = decode_error(changed, schema)
     if problem is not None:
-        raise bad_request(cannot_handle(call.resource.kind, call.resource.version, problem))
+        raise _undecodable(call, obj, old, problem)
     kept, unknown = prune(changed, schema)
     pruned = kept if old is None else _without(obj, changed, kept)
     mode = call.field_validation
     if mode is FieldValidation.IGNORE:
         return pruned
-    found = strict_errors(unknown, _duplicates(call))
+    repeated, duplicates = _repeated(call)
+    found = [*repeated, *strict_errors(unknown, duplicates)]
     if found and mode is FieldValidation.STRICT:
-        text = strict_error_text(found)
-        raise bad_request(cannot_handle(call.resource.kind, call.resource.version, text))
+        if repeated:
+            text = "\n  ".join(("yaml: unmarshal errors:", *repeated))
+            found = [text, *found[len(repeated) :]]
+        raise _undecodable(call, obj, old, strict_error_text(found))
     call.warnings += found
     return pruned
+
+
+def _undecodable(call: Call, obj: JsonObject, old: JsonObject | None, why: str) -> ApiError:
+    if old is not None:
+        return patch_refused(ENCODER.encode(obj).decode(), why)
+    return bad_request(cannot_handle(call.resource.kind, call.resource.version, why))
 
 
 def _changed(obj: JsonObject, old: JsonObject) -> JsonObject:
@@ -209,18 +267,22 @@ def _without(obj: JsonObject, changed: JsonObject, kept: JsonObject) -> JsonObje
     return result
 
 
-def _duplicates(call: Call) -> list[str]:
-    """Return the fields that are twice in the body.
+def _repeated(call: Call) -> tuple[tuple[str, ...], list[str]]:
+    """Return what is said of keys that YAML has twice, and the fields that JSON has twice.
 
     Compact JSON, as programs send it, has as many marks of a name as its objects have names: then
     none is there twice, and the text need not be read again.
     """
-    if call.content_type not in JSON_TYPES and not call.content_type.endswith("+json"):
-        return []
+    if call.verb is Verb.APPLY:
+        return (), []
+    if call.content_type in YAML_TYPES:
+        return read_text(call.body, call.content_type).repeated, []
+    if not is_json(call.content_type):
+        return (), []
     is_compact = _SPACED_NAME.search(call.body) is None
     if is_compact and call.body.count(b'":') == _count_names(DECODER.decode(call.body)):
-        return []
-    return find_duplicate_fields(call.body)
+        return (), []
+    return (), repeated_fields(call.body, call.content_type)
 
 
 _SPACED_NAME: Final = re.compile(rb'"\s+:')

@@ -17,6 +17,7 @@ from ferrolb.apimachinery import (
     custom_resource_schema,
     validate_resource,
 )
+from ferrolb.devserver.lifetimes import finalizer_warnings
 from ferrolb.devserver.registry import Names, Registry, ServedResource, Traits
 from ferrolb.devserver.schemas import builtin_components
 from ferrolb.devserver.strategies import Strategy, member_of, metadata_of
@@ -38,7 +39,7 @@ _SCHEMA_PATH: Final = "spec.versions[{}].schema.openAPIV3Schema"
 class CustomStrategy(Strategy):
     """Objects of a definition: checked against its schema and its rules."""
 
-    are_finalizers_qualified = False
+    is_core = False
 
     def __init__(self, schema: SchemaView | None, rules: RuleSet, *, has_status: bool) -> None:
         super().__init__(has_status=has_status)
@@ -58,6 +59,10 @@ class CustomStrategy(Strategy):
         return {**super().prepare_status(obj, old), "metadata": metadata}
 
     @override
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> tuple[str, ...]:
+        return finalizer_warnings(metadata_of(obj), metadata_of(old or {}))
+
+    @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
         if self._schema is None:
             return []
@@ -67,7 +72,7 @@ class CustomStrategy(Strategy):
 class DefinitionStrategy(Strategy):
     """Definitions: names and schemas are checked, and the status is written at once."""
 
-    are_finalizers_qualified = False
+    is_core = False
 
     def __init__(self, registry: Registry, now: Callable[[], datetime]) -> None:
         super().__init__(has_status=True)

@@ -4,7 +4,7 @@ from typing import Final
 
 from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.names import qualified_name_problems
-from ferrolb.model import Json, JsonObject
+from ferrolb.model import Json, JsonObject, quote
 
 FINALIZERS: Final = "metadata.finalizers"
 OWNERS: Final = "metadata.ownerReferences"
@@ -18,11 +18,15 @@ STANDARD_FINALIZERS: Final = frozenset({"kubernetes", FOREGROUND, ORPHAN})
 """Finalizers without a domain that built-in kinds may have."""
 
 _NOT_QUALIFIED: Final = "name is neither a standard finalizer name nor is it fully qualified"
+_PREFER_QUALIFIED: Final = (
+    "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer "
+    "writers"
+)
 _ONE_CONTROLLER: Final = (
     'Only one reference can have Controller set to true. Found "true" in references for {} and {}'
 )
 _REPEATED_OWNERS: Final = (
-    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in "
+    ".metadata.ownerReferences contains duplicate entries{}; API server dedups owner references in "
     "1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate "
     "UID(s) observed: {}"
 )
@@ -52,15 +56,14 @@ def validate_finalizers(
     if given is not None and len(finalizers) != len(given):
         return [FieldError.invalid(FINALIZERS, given, "must be a list of strings")]
     errors = _added_too_late(finalizers, old)
-    if old is None:
-        errors += [
-            FieldError.invalid(FINALIZERS, name, why)
-            for name in finalizers
-            for why in qualified_name_problems(name)
-        ]
-        if ORPHAN in finalizers and FOREGROUND in finalizers:
-            text = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
-            errors.append(FieldError.invalid(FINALIZERS, [*finalizers], text))
+    errors += [
+        FieldError.invalid(FINALIZERS, name, why)
+        for name in finalizers
+        for why in qualified_name_problems(name)
+    ]
+    if ORPHAN in finalizers and FOREGROUND in finalizers:
+        text = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
+        errors.append(FieldError.invalid(FINALIZERS, [*finalizers], text))
     if are_qualified:
         errors += [
             FieldError.invalid(f"{FINALIZERS}[{index}]", name, _NOT_QUALIFIED)
@@ -122,7 +125,19 @@ def _validate_owner(owner: JsonObject) -> list[FieldError]:
     return errors
 
 
-def without_repeated_owners(metadata: JsonObject) -> tuple[JsonObject, list[str]]:
+def finalizer_warnings(metadata: JsonObject, old: JsonObject) -> tuple[str, ...]:
+    """Return what is said of new finalizers without a domain where none is asked for."""
+    before = finalizers_of(old)
+    return tuple(
+        f"{FINALIZERS}: {quote(name)}: {_PREFER_QUALIFIED}"
+        for name in finalizers_of(metadata)
+        if "/" not in name and name not in STANDARD_FINALIZERS and name not in before
+    )
+
+
+def without_repeated_owners(
+    metadata: JsonObject, *, is_patched: bool = False
+) -> tuple[JsonObject, list[str]]:
     """Return metadata that names each owner once, and the warning that it took."""
     owners = metadata.get("ownerReferences")
     if not isinstance(owners, list) or len(owners) < 2:
@@ -139,4 +154,6 @@ def without_repeated_owners(metadata: JsonObject) -> tuple[JsonObject, list[str]
         kept.append(owner)
     if not repeated:
         return metadata, []
-    return {**metadata, "ownerReferences": kept}, [_REPEATED_OWNERS.format(", ".join(repeated))]
+    when = " after mutating admission happens" if is_patched else ""
+    warning = _REPEATED_OWNERS.format(when, ", ".join(repeated))
+    return {**metadata, "ownerReferences": kept}, [warning]

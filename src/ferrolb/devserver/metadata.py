@@ -20,15 +20,19 @@ def validate_metadata(
     *,
     rule: NameRule,
     old: JsonObject | None = None,
-    are_finalizers_qualified: bool = False,
+    is_core: bool = False,
 ) -> list[FieldError]:
-    """Check the parts of metadata that a client may set; `old` is what they were."""
+    """Check the parts of metadata that a client may set; `old` is what they were.
+
+    `is_core`: of a kind that came with no definition; those are checked a little more.
+    """
     return [
-        *(_validate_name(metadata, rule) if old is None else _validate_kept(metadata, old)),
+        *(_validate_name(metadata, rule) if old is None or is_core else ()),
+        *(() if old is None else _validate_kept(metadata, old)),
         *_validate_labels(metadata.get("labels")),
         *_validate_annotations(metadata.get("annotations")),
         *validate_owners(metadata.get("ownerReferences")),
-        *validate_finalizers(metadata, old, are_qualified=are_finalizers_qualified),
+        *validate_finalizers(metadata, old, are_qualified=is_core),
     ]
 
 

@@ -22,6 +22,12 @@ _IS_LABEL_1035: Final = re.compile(_LABEL_1035)
 _IS_QUALIFIED: Final = re.compile(_QUALIFIED)
 _IS_VALUE: Final = re.compile(_VALUE)
 
+_CONFIG_KEY: Final = r"[-._a-zA-Z0-9]+"
+_IS_CONFIG_KEY: Final = re.compile(_CONFIG_KEY)
+_CONFIG_KEY_TEXT: Final = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+    f"'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '{_CONFIG_KEY}')"
+)
 _LABEL_1123_TEXT: Final = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
     "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex "
@@ -74,6 +80,20 @@ def name_problems_path_segment(name: str) -> list[str]:
     if name in {".", ".."}:
         return [f"may not be '{name}'"]
     return [f"may not contain '{mark}'" for mark in "/%" if mark in name]
+
+
+def config_key_problems(key: str) -> list[str]:
+    """Return what keeps a text from being a key in a ConfigMap or a Secret: a file's name."""
+    found = []
+    if len(key) > MAX_SUBDOMAIN:
+        found.append(f"must be no more than {MAX_SUBDOMAIN} characters")
+    if not _IS_CONFIG_KEY.fullmatch(key):
+        found.append(_CONFIG_KEY_TEXT)
+    if key in (".", ".."):
+        found.append(f"must not be '{key}'")
+    elif key.startswith(".."):
+        found.append("must not start with '..'")
+    return found
 
 
 def _label_problems(name: str, pattern: re.Pattern[str], text: str) -> list[str]:

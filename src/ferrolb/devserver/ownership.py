@@ -15,6 +15,7 @@ from ferrolb.devserver.statuses import (
     apply_conflict,
     bad_request,
     internal,
+    unexplained,
 )
 from ferrolb.model import JsonObject
 
@@ -53,7 +54,7 @@ def applied(
     except (MalformedPatchError, ManagedFieldsError) as error:
         raise bad_request(str(error)) from error
     except PatchError as error:
-        raise internal(str(error)) from error
+        raise unexplained(str(error)) from error
 
 
 def _writer(call: "Call", now: "datetime") -> Writer:

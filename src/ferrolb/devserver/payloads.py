@@ -6,14 +6,27 @@ from typing import Final
 
 from typing_extensions import override
 
-from ferrolb.apimachinery import FieldError
-from ferrolb.devserver.strategies import Strategy, member_of
+from ferrolb.apimachinery import FieldError, json_error_text
+from ferrolb.devserver.names import config_key_problems
+from ferrolb.devserver.strategies import Strategy, member_of, metadata_of
 from ferrolb.model import Json, JsonObject
 
 OPAQUE: Final = "Opaque"
 
 MAX_DATA_BYTES: Final = 1024 * 1024
 """Bytes of all values of one Secret or ConfigMap: the API's own limit."""
+
+REDACTED: Final = "<secret contents redacted>"
+
+BASIC_AUTH: Final = "kubernetes.io/basic-auth"
+OF_ACCOUNT: Final = "kubernetes.io/service-account-token"
+ACCOUNT_ANNOTATION: Final = "kubernetes.io/service-account.name"
+
+DOCKER_CONFIGS: Final = {
+    "kubernetes.io/dockercfg": ".dockercfg",
+    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+}
+"""The key that holds JSON in a Secret for pulling images."""
 
 REQUIRED_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
@@ -47,13 +60,8 @@ class SecretStrategy(Strategy):
     """Secrets: `stringData` is written into `data`, and the type is fixed."""
 
     @override
-    def prepare_create(self, obj: JsonObject) -> JsonObject:
+    def default(self, obj: JsonObject) -> JsonObject:
         return {**_with_string_data(obj), "type": obj.get("type") or OPAQUE}
-
-    @override
-    def prepare_update(self, obj: JsonObject, old: JsonObject) -> JsonObject:
-        written = _with_string_data(obj)
-        return {**written, "type": obj.get("type") or old.get("type") or OPAQUE}
 
     @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
@@ -78,15 +86,41 @@ def _validate_data(obj: JsonObject) -> list[FieldError]:
     data = member_of(obj, "data")
     kind = obj.get("type")
     errors = [
-        FieldError.invalid(f"data[{key}]", "<secret contents redacted>", "must be base64")
+        FieldError.invalid(f"data[{key}]", REDACTED, "must be base64")
         for key, value in data.items()
         if not _is_base64(value)
     ]
+    errors = _validate_keys("data", data) + errors
     required = REQUIRED_KEYS.get(kind, ()) if isinstance(kind, str) else ()
     errors += [FieldError.required(f"data[{key}]") for key in required if key not in data]
+    errors += _validate_known(str(kind), obj, data)
     if data_size(data) > MAX_DATA_BYTES * 4 // 3:
         errors.append(FieldError.too_long("data", MAX_DATA_BYTES))
     return errors
+
+
+def _validate_known(kind: str, obj: JsonObject, data: JsonObject) -> list[FieldError]:
+    """Return what is wrong with a Secret of a type whose content is known."""
+    if kind == BASIC_AUTH and not {"username", "password"} & data.keys():
+        return [FieldError.required(f"data[{key}]") for key in ("username", "password")]
+    if kind == OF_ACCOUNT:
+        annotations = member_of(metadata_of(obj), "annotations")
+        if not annotations.get(ACCOUNT_ANNOTATION):
+            return [FieldError.required(f"metadata.annotations[{ACCOUNT_ANNOTATION}]")]
+    key = DOCKER_CONFIGS.get(kind, "")
+    text = data.get(key)
+    if not isinstance(text, str) or not _is_base64(text):
+        return []
+    why = json_error_text(base64.b64decode(text))
+    return [FieldError.invalid(f"data[{key}]", REDACTED, why)] if why else []
+
+
+def _validate_keys(path: str, data: JsonObject) -> list[FieldError]:
+    return [
+        FieldError.invalid(f"{path}[{key}]", key, why)
+        for key in data
+        for why in config_key_problems(key)
+    ]
 
 
 def _is_base64(value: Json) -> bool:
@@ -104,13 +138,14 @@ class ConfigMapStrategy(Strategy):
 
     @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
-        errors = validate_immutable(obj, old, ("data", "binaryData"))
         data, binary = member_of(obj, "data"), member_of(obj, "binaryData")
+        errors = _validate_keys("data", data) + _validate_keys("binaryData", binary)
+        errors += validate_immutable(obj, old, ("data", "binaryData"))
         errors += [
             FieldError.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
             for key in data
             if key in binary
         ]
         if data_size(data) + data_size(binary) > MAX_DATA_BYTES:
-            errors.append(FieldError.too_long("", MAX_DATA_BYTES))
+            errors.append(FieldError.too_long("[]", MAX_DATA_BYTES))
         return errors

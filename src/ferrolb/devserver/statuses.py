@@ -130,10 +130,18 @@ def wrong_form(asked: str, *, is_list: bool) -> ApiError:
     return _error(HTTPStatus.NOT_ACCEPTABLE, "NotAcceptable", message)
 
 
-def already_exists(target: Target) -> ApiError:
-    """409: the name is taken."""
+def already_exists(
+    target: Target, *, is_going: bool = False, is_generated: bool = False
+) -> ApiError:
+    """409: the name is taken; by an object that is being deleted, or although it was made up."""
     message = f'{target.qualified} "{target.name}" already exists'
-    return _error(HTTPStatus.CONFLICT, "AlreadyExists", message, target.details)
+    details = target.details
+    if is_going:
+        message = f"object is being deleted: {message}"
+    if is_generated:
+        message += ", the server was not able to generate a unique name for the object"
+        details["retryAfterSeconds"] = 1
+    return _error(HTTPStatus.CONFLICT, "AlreadyExists", message, details)
 
 
 def conflict(target: Target, why: str = "") -> ApiError:
@@ -202,9 +210,15 @@ def unsupported_patch() -> ApiError:
     return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message, {})
 
 
-def unprocessable(message: str) -> ApiError:
-    """422: the patch does not apply."""
-    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message)
+def patch_rejected() -> ApiError:
+    """422: an operation of a JSON patch does not apply; which one is not said."""
+    message = "the server rejected our request due to an error in our request"
+    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message, {})
+
+
+def patch_refused(patched: str, why: str) -> ApiError:
+    """422: what a patch makes of the object, or the patch itself, is no object of the kind."""
+    return invalid(Target(), [FieldError.invalid("patch", patched, why)])
 
 
 def too_many_requests(message: str) -> ApiError:
@@ -232,6 +246,16 @@ def internal(message: str) -> ApiError:
         f"Internal error occurred: {message}",
         {"causes": [{"message": message}]},
     )
+
+
+def unexplained(message: str) -> ApiError:
+    """500 without a reason: what the API answers where it passes an error on as it is."""
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "", message)
+
+
+def too_many_operations(message: str) -> ApiError:
+    """413: a JSON patch is too long."""
+    return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RequestEntityTooLarge", message)
 
 
 def version_ahead(asked: int, current: int) -> ApiError:

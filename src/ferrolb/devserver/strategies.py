@@ -50,8 +50,8 @@ class Strategy:
     which say what to store, and in `validate_rest`.
     """
 
-    are_finalizers_qualified = True
-    """Whether finalizers need a domain; kinds that came with definitions do not ask for it."""
+    is_core = True
+    """Whether metadata is checked as that of kinds that came with no definition."""
 
     def __init__(
         self, *, name_rule: NameRule = NameRule.SUBDOMAIN, has_status: bool = False
@@ -75,17 +75,22 @@ class Strategy:
     def on_create(self, obj: JsonObject) -> Prepared:
         """Return what a creation stores."""
         new = self.prepare_create(obj)
-        return Prepared(new, tuple(self.validate(new, None)))
+        return Prepared(new, tuple(self.validate(new, None)), self.warnings(new, None))
 
     def on_update(self, obj: JsonObject, old: JsonObject) -> Prepared:
         """Return what an update of everything but the status stores."""
         new = self.prepare_update(obj, old)
-        return Prepared(new, tuple(self.validate(new, old)))
+        return Prepared(new, tuple(self.validate(new, old)), self.warnings(new, old))
 
     def on_status(self, obj: JsonObject, old: JsonObject) -> Prepared:
         """Return what an update of the status stores."""
         new = self.prepare_status(obj, old)
         return Prepared(new, tuple(self.validate(new, old)))
+
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> tuple[str, ...]:
+        """Return what clients are told of an object that is accepted, which before was `old`."""
+        _ = obj, old
+        return ()
 
     def prepare_create(self, obj: JsonObject) -> JsonObject:
         """Return a new object as it starts: without status, where status is written apart."""
@@ -109,7 +114,7 @@ class Strategy:
             metadata_of(obj),
             rule=self.name_rule,
             old=None if old is None else metadata_of(old),
-            are_finalizers_qualified=self.are_finalizers_qualified,
+            is_core=self.is_core,
         )
 
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ferrolb.apimachinery import (
     MalformedPatchError,
     PatchError,
+    TooManyOperationsError,
     json_patch,
     merge_patch,
     strategic_patch,
@@ -20,16 +21,28 @@ from ferrolb.devserver.admission import (
     named,
     preconditions_of,
 )
-from ferrolb.devserver.bodies import known_fields, parse_document, parse_object
+from ferrolb.devserver.bodies import (
+    SCHEME,
+    check_kind,
+    known_fields,
+    not_a_map,
+    parse_applied,
+    parse_object,
+    parse_patch,
+)
 from ferrolb.devserver.calls import Call, Verb
 from ferrolb.devserver.ownership import applied, tracked
-from ferrolb.devserver.representations import object_response
+from ferrolb.devserver.representations import ENCODER, object_response
 from ferrolb.devserver.statuses import (
+    ApiError,
     already_exists,
     bad_request,
     conflict,
     not_found,
-    unprocessable,
+    patch_refused,
+    patch_rejected,
+    too_many_operations,
+    unexplained,
     unsupported_media_type,
     unsupported_patch,
 )
@@ -40,6 +53,7 @@ from ferrolb.store import (
     ConflictError,
     NotFoundError,
     Precondition,
+    Preconditions,
     Write,
 )
 
@@ -50,6 +64,13 @@ JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+_STORAGE_PATHS: Final = {
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "nodes": "minions",
+}
+"""Where a real server stores kinds that are not stored under their plural; some refusals say so."""
 
 NAME_TRIES: Final = 8
 """Names generated before a creation gives up: with 14 million suffixes the second one is free."""
@@ -70,10 +91,19 @@ async def create_from(cluster: "Cluster", call: Call, obj: JsonObject) -> Respon
         except AlreadyExistsError as error:
             if is_generated and attempt + 1 < NAME_TRIES:
                 continue
-            raise already_exists(call.target_named(error.key.name)) from error
+            raise _taken(cluster, call, obj, error) from error
         break
     await cluster.committed(write.change)
     return object_response(call, write.encoded, now=cluster.now(), status=201)
+
+
+def _taken(cluster: "Cluster", call: Call, obj: JsonObject, error: AlreadyExistsError) -> ApiError:
+    there = metadata_of(cluster.store.get(error.key))
+    return already_exists(
+        call.target_named(error.key.name),
+        is_going=there.get("deletionTimestamp") is not None,
+        is_generated=bool(metadata_of(obj).get("generateName")),
+    )
 
 
 def _create(cluster: "Cluster", call: Call, obj: JsonObject) -> Write:
@@ -136,6 +166,8 @@ def updated(cluster: "Cluster", call: Call, obj: JsonObject, stored: JsonObject)
         ApiError: 409, it is not the version the client knows; 422, fields are wrong.
     """
     resource = call.resource
+    preconditions = preconditions_of(call, obj)
+    _check_preconditions(call, preconditions, stored)
     old = resource.outgoing(stored)
     sent = owned(cluster, call, resource.strategy.default(obj), old)
     if call.is_status:
@@ -143,26 +175,36 @@ def updated(cluster: "Cluster", call: Call, obj: JsonObject, stored: JsonObject)
     else:
         prepared = resource.strategy.on_update(sent, old)
     new = checked(call, prepared, call.path.name)
-    try:
-        return cluster.store.update(
-            call.key(),
-            resource.incoming(new),
-            preconditions=preconditions_of(obj),
-            generation_changed=False if call.is_status else None,
-            dry_run=call.is_dry_run,
-        )
-    except ConflictError as error:
-        raise conflict(call.target, conflict_text(error)) from error
-
-
-def conflict_text(error: ConflictError) -> str:
-    """Return why a precondition does not hold, as the API words it."""
-    if error.precondition is Precondition.RESOURCE_VERSION:
-        return ""
-    return (
-        f"Precondition failed: UID in precondition: {error.expected}, UID in object meta: "
-        f"{error.actual}"
+    return cluster.store.update(
+        call.key(),
+        resource.incoming(new),
+        generation_changed=False if call.is_status else None,
+        dry_run=call.is_dry_run,
     )
+
+
+def _check_preconditions(call: Call, preconditions: Preconditions, stored: JsonObject) -> None:
+    """Check, before anything else about it, that the object is the one that the client knows."""
+    key = call.key()
+    try:
+        preconditions.check(key, stored)
+    except ConflictError as error:
+        if error.precondition is Precondition.RESOURCE_VERSION:
+            raise conflict(call.target) from error
+        place = "/".join(part for part in (key.namespace, key.name) if part)
+        text = (
+            f"StorageError: invalid object, Code: 4, Key: /registry/{_storage_path(call)}/{place}, "
+            "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
+            f"{error.expected}, UID in object meta: {error.actual}"
+        )
+        raise conflict(call.target, text) from error
+
+
+def _storage_path(call: Call) -> str:
+    resource = call.resource
+    if resource.traits.is_custom:
+        return f"{resource.group}/{resource.plural}"
+    return _STORAGE_PATHS.get(resource.plural, resource.plural)
 
 
 async def patch_object(cluster: "Cluster", call: Call) -> Response:
@@ -180,25 +222,33 @@ async def patch_object(cluster: "Cluster", call: Call) -> Response:
     except NotFoundError as error:
         raise not_found(call.target) from error
     old = call.resource.outgoing(stored)
-    obj = matching_path(call, known_fields(call, _patched(call, patcher, old), old))
+    patched = _patched(call, patcher, old)
+    obj = matching_path(call, known_fields(call, patched, old))
     return await _store_update(cluster, call, obj, stored)
 
 
 async def apply_object(cluster: "Cluster", call: Call) -> Response:
     """Bring an object to what a manager wants of it, and make it where it is not there yet."""
-    request = matching_path(call, known_fields(call, parse_object(call)))
-    if metadata_of(request).get("managedFields"):
-        raise bad_request("metadata.managedFields must be nil")
+    request = _applicable(call, parse_applied(call))
+    metadata = {**metadata_of(request), "name": metadata_of(request).get("name") or call.path.name}
+    request = {**request, "metadata": metadata}
+    matching_path(call, request)
     try:
         stored = cluster.store.get(call.key())
     except NotFoundError as error:
-        if call.is_status or metadata_of(request).get("uid"):
+        if call.is_status:
             raise not_found(call.target) from error
-        obj = applied(call, None, _applicable(call, request), now=cluster.now())
-        return await create_from(cluster, call, obj)
+        if uid := metadata.get("uid"):
+            text = (
+                f"uid mismatch: the provided object specified uid {uid}, and no existing object "
+                "was found"
+            )
+            raise conflict(call.target, text) from error
+        obj = applied(call, None, _without_version(request), now=cluster.now())
+        return await create_from(cluster, call, known_fields(call, obj))
     live = call.resource.outgoing(stored)
-    obj = applied(call, live, _applicable(call, request), now=cluster.now())
-    return await _store_update(cluster, call, obj, stored)
+    obj = matching_path(call, applied(call, live, request, now=cluster.now()))
+    return await _store_update(cluster, call, known_fields(call, obj, live), stored)
 
 
 def _applicable(call: Call, request: JsonObject) -> JsonObject:
@@ -234,15 +284,40 @@ _PATCHERS: Final[dict[str, Patcher]] = {
 
 
 def _patched(call: Call, patcher: Patcher, old: JsonObject) -> JsonObject:
+    patch = parse_patch(call)
+    if call.content_type != JSON_PATCH and not isinstance(patch, dict):
+        raise _not_a_patch(call, patch)
     try:
-        patched = patcher(call, old, parse_document(call))
+        patched = patcher(call, old, patch)
+    except TooManyOperationsError as error:
+        raise too_many_operations(str(error)) from error
     except MalformedPatchError as error:
-        raise bad_request(str(error)) from error
+        raise bad_request(f"error decoding patch: {error}") from error
     except PatchError as error:
-        raise unprocessable(str(error)) from error
+        if call.content_type == JSON_PATCH:
+            raise patch_rejected() from error
+        raise unexplained(str(error)) from error
     if not isinstance(patched, dict):
-        raise bad_request("the patched object is not an object")
-    for field in ("apiVersion", "kind"):
-        if patched.get(field) != old.get(field):
-            raise bad_request(f"{field} cannot be changed by a patch")
+        raise patch_refused(ENCODER.encode(patched).decode(), "the patched object is no object")
+    _check_identity(call, patched)
     return patched
+
+
+def _not_a_patch(call: Call, patch: Json) -> ApiError:
+    if patch is None:
+        return bad_request("Invalid JSON Patch")
+    text = not_a_map(patch)
+    is_merge = call.content_type == MERGE_PATCH
+    return bad_request(f"error decoding patch: {text}" if is_merge else text)
+
+
+def _check_identity(call: Call, patched: JsonObject) -> None:
+    """Check that a patched object is still of its kind."""
+    resource = call.resource
+    if resource.traits.is_custom:
+        check_kind(call, patched)
+        return
+    kind, version = patched.get("kind"), patched.get("apiVersion")
+    if (kind, version) != (resource.kind, resource.api_version):
+        text = f'no kind "{kind}" is registered for version "{version}" {SCHEME}'
+        raise patch_refused(ENCODER.encode(patched).decode(), text)

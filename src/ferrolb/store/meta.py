@@ -9,6 +9,7 @@ from ferrolb.store.errors import ConflictError, Precondition
 from ferrolb.store.key import ResourceId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ferrolb.model import JsonObject
@@ -67,6 +68,18 @@ def has_finalizers(key: "ObjectKey", obj: "JsonObject") -> bool:
         return True
     spec = obj.get("spec")
     return key.resource == NAMESPACES and isinstance(spec, dict) and bool(spec.get("finalizers"))
+
+
+def with_finalizers(obj: "JsonObject", choose: "Callable[[list[str]], list[str]]") -> "JsonObject":
+    """Return the object with the finalizers that are chosen from its own, itself if all stay."""
+    metadata = metadata_of(obj)
+    found = metadata.get("finalizers")
+    given = [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+    chosen = choose(given)
+    if chosen == given:
+        return obj
+    metadata["finalizers"] = [*chosen]
+    return {**obj, "metadata": metadata}
 
 
 def is_terminating(obj: "JsonObject") -> bool:

@@ -22,6 +22,7 @@ from ferrolb.store.meta import (
     is_terminating,
     terminating,
     updated,
+    with_finalizers,
     with_resource_version,
 )
 from ferrolb.store.paging import Page, Position, position_of
@@ -173,9 +174,12 @@ class Store:
         *,
         now: "datetime",
         preconditions: Preconditions = NO_PRECONDITIONS,
+        finalizers: "Callable[[list[str]], list[str]] | None" = None,
         dry_run: bool = False,
     ) -> Write:
         """Remove an object, or, while it has finalizers, mark it as deleted.
+
+        `finalizers` says which ones this deletion leaves or puts on the object.
 
         Raises:
             NotFoundError: there is none.
@@ -184,16 +188,18 @@ class Store:
         encoded = self.get_encoded(key)
         stored = decode(encoded)
         preconditions.check(key, stored)
-        if not has_finalizers(key, stored):
+        held = stored if finalizers is None else with_finalizers(stored, finalizers)
+        if not has_finalizers(key, held):
             if dry_run:
                 return Write(encoded=encoded, change=None)
             return self._written(ChangeType.DELETED, key, stored, previous=encoded)
-        if is_terminating(stored):
+        if not is_terminating(stored):
+            held = terminating(key, held, now=now)
+        elif held is stored:
             return Write(encoded=encoded, change=None)
-        marked = terminating(key, stored, now=now)
         if dry_run:
-            return Write(encoded=encode(marked), change=None)
-        return self._written(ChangeType.MODIFIED, key, marked, previous=encoded)
+            return Write(encoded=encode(held), change=None)
+        return self._written(ChangeType.MODIFIED, key, held, previous=encoded)
 
     def list(
         self,

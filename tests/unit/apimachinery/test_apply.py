@@ -297,10 +297,10 @@ def test_map_that_became_one_value_since_it_was_applied_stays_whole():
     assert spec(made) == {"selector": {"a": "1"}}
 
 
-def test_empty_list_is_owned():
-    made = applied_by("a", None, service(ports=[]))
-    assert owners(made) == {"a": {"f:spec": {"f:ports": {}}}}
-    assert applied_by("a", made, service(ports=[]), now=LATER) == made
+def test_empty_list_of_entries_is_nobodys():
+    made = applied_by("a", None, service(ports=[], type="x"))
+    assert owners(made) == {"a": {"f:spec": {"f:type": {}}}}
+    assert applied_by("a", made, service(ports=[], type="x"), now=LATER) == made
 
 
 def test_objects_without_metadata_are_not_tracked():
@@ -498,7 +498,7 @@ def test_client_without_a_name_is_unknown():
     [
         (
             service(bogus=1),
-            "failed to create typed patch object (shop/web; v1, Kind=Service): "
+            "failed to create typed patch object (shop/web; /v1, Kind=Service): "
             ".spec.bogus: field not declared in schema",
         ),
         (

@@ -145,11 +145,10 @@ def test_only_the_metadata_of_a_custom_resource_is_decoded():
     )
     assert decode_error({"spec": 5, "metadata": {"name": "a"}}, view) is None
     assert decode_error({"metadata": {"labels": {"a": 5}}}, view) == (
-        "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type "
-        "string"
+        "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string"
     )
     assert decode_error({"metadata": []}, view) == (
-        "json: cannot unmarshal array into Go struct field .metadata of type v1.ObjectMeta"
+        "json: cannot unmarshal array into Go value of type v1.ObjectMeta"
     )
 
 

@@ -69,16 +69,27 @@ def test_operation_on_the_whole_document(operation, expected):
         ({"op": "add", "path": "/a/b/99999999999999", "value": 1}, "no element"),
         ({"op": "remove", "path": "/x"}, "remove operation does not apply"),
         ({"op": "remove", "path": "/a/b/-"}, "no element '-'"),
-        ({"op": "replace", "path": "/x", "value": 1}, "replace operation does not apply"),
+        ({"op": "replace", "path": "/x/y", "value": 1}, "replace operation does not apply"),
         ({"op": "move", "from": "/x", "path": "/y"}, "move operation does not apply"),
         ({"op": "move", "from": "/a", "path": "/a/z"}, "/a cannot move into itself"),
         ({"op": "move", "from": "", "path": "/a"}, '"" cannot move into itself'),
         ({"op": "move", "from": "/x", "path": "/x"}, "doc is missing path: /x"),
-        ({"op": "copy", "from": "/x", "path": "/y"}, "copy operation does not apply"),
+        ({"op": "copy", "from": "/x/y", "path": "/y"}, "copy operation does not apply"),
         ({"op": "test", "path": "/a/b/0", "value": True}, "testing value /a/b/0 failed"),
         ({"op": "test", "path": "/a/b", "value": [1]}, "testing value /a/b failed"),
         ({"op": "test", "path": "/a", "value": {"c": 1}}, "testing value /a failed"),
         ({"op": "test", "path": "", "value": []}, 'testing value "" failed'),
+        ({"op": "test", "path": "/x", "value": 1}, "testing value /x failed"),
+        ({"op": "test", "path": ""}, 'testing value "" failed'),
+        ({"op": 3, "path": ""}, "unknown operation 3"),
+        ({"op": "Add", "path": "", "value": 1}, "unknown operation 'Add'"),
+        ({"op": "add", "value": 1}, "add operation without a path"),
+        ({"op": "add", "path": 1, "value": 1}, "add operation without a path"),
+        ({"op": "add", "path": "a", "value": 1}, "'a' is not a JSON pointer"),
+        ({"op": "copy", "path": ""}, "copy operation without a from"),
+        ({"op": "move", "path": "", "from": None}, "move operation without a from"),
+        ({"op": "remove", "path": "/a" * (MAX_DEPTH + 1)}, "is not a JSON pointer"),
+        ({}, "unknown operation None"),
     ],
 )
 def test_operation_that_does_not_apply(operation, error):
@@ -94,23 +105,30 @@ def test_operation_that_does_not_apply(operation, error):
         None,
         {},
         ["x"],
-        [{}],
-        [{"op": 3, "path": ""}],
-        [{"op": "Add", "path": "", "value": 1}],
-        [{"op": "add", "value": 1}],
-        [{"op": "add", "path": 1, "value": 1}],
-        [{"op": "add", "path": "a", "value": 1}],
-        [{"op": "add", "path": ""}],
-        [{"op": "test", "path": ""}],
-        [{"op": "copy", "path": ""}],
-        [{"op": "move", "path": "", "from": None}],
-        [{"op": "remove", "path": "/a" * (MAX_DEPTH + 1)}],
         [{"op": "test", "path": "", "value": 1}] * (MAX_OPERATIONS + 1),
     ],
 )
 def test_what_is_no_patch_is_refused_before_anything_is_done(operations):
     with pytest.raises(MalformedPatchError):
         json_patch(DOC, operations)
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ({"op": "replace", "path": "/x", "value": 1}, 1),
+        ({"op": "add", "path": "/x"}, None),
+        ({"op": "copy", "from": "/y", "path": "/x"}, None),
+    ],
+    ids=["replace", "add", "copy"],
+)
+def test_member_that_is_not_there_is_null(operation, expected):
+    patched = json_patch({"a": 1}, [operation])
+    assert patched == {"a": 1, "x": expected}
+
+
+def test_member_that_is_not_there_is_tested_for_null():
+    assert json_patch({"a": 1}, [{"op": "test", "path": "/x", "value": None}]) == {"a": 1}
 
 
 def test_all_or_nothing():

@@ -126,7 +126,8 @@ def test_slice_keeps_its_address_type():
 
 def test_secret_data_type_and_immutability():
     strategy = SecretStrategy()
-    made = strategy.on_create(named(stringData={"a": "b"}, data={"c": "ZA=="}))
+    sent = strategy.default(named(stringData={"a": "b"}, data={"c": "ZA=="}))
+    made = strategy.on_create(sent)
     assert made.obj == named(type="Opaque", data={"a": "Yg==", "c": "ZA=="})
     assert fields(strategy.on_create(named(data={"a": "?"}))) == ["data[a]"]
     assert fields(strategy.on_create(named(data={"a": 1}))) == ["data[a]"]
@@ -140,10 +141,38 @@ def test_secret_data_type_and_immutability():
     assert fields(strategy.on_create(huge)) == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "data", "wrong"),
+    [
+        ("kubernetes.io/basic-auth", {}, ["data[username]", "data[password]"]),
+        ("kubernetes.io/basic-auth", {"username": "YQ=="}, []),
+        (
+            "kubernetes.io/service-account-token",
+            {},
+            ["metadata.annotations[kubernetes.io/service-account.name]"],
+        ),
+        ("kubernetes.io/dockercfg", {".dockercfg": "e30="}, []),
+        ("kubernetes.io/dockercfg", {".dockercfg": "e30"}, ["data[.dockercfg]"]),
+        (
+            "kubernetes.io/dockerconfigjson",
+            {".dockerconfigjson": "bm8="},
+            ["data[.dockerconfigjson]"],
+        ),
+        (
+            "Opaque",
+            {"..a": "", "a/b": "", ".": "", "a" * 254: ""},
+            ["data[..a]", "data[a/b]", "data[.]", f"data[{'a' * 254}]"],
+        ),
+    ],
+)
+def test_content_that_a_type_asks_for(kind, data, wrong):
+    assert fields(SecretStrategy().on_create(named(type=kind, data=data))) == wrong
+
+
 def test_config_map_keys_and_size():
     strategy = ConfigMapStrategy()
     assert fields(strategy.on_create(named(data={"a": ""}, binaryData={"a": ""}))) == ["data[a]"]
-    assert fields(strategy.on_create(named(data={"a": "x" * 1_100_000}))) == [""]
+    assert fields(strategy.on_create(named(data={"a": "x" * 1_100_000}))) == ["[]"]
     fixed = named(data={"a": "b"}, immutable=True)
     assert fields(strategy.on_update(named(data={}, immutable=True), fixed)) == ["data"]
 

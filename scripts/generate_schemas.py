@@ -2,7 +2,7 @@
 
 `builtin.json`: `k8s.io/kubernetes` contains, under `api/openapi-spec/v3`, what a real API server
 answers on `/openapi/v3`. Taken from it are the kinds that the development server serves, with all
-types that they refer to, without descriptions.
+types that they refer to, without descriptions and lists of allowed values.
 
 `protobuf.json`: the field numbers of the kinds that kubectl sends as protobuf, from the struct
 tags in `k8s.io/api` and `k8s.io/apimachinery`.
@@ -192,7 +192,10 @@ def _extract(directory: Path) -> Schemas:
 
 
 def _trim(schema: Json) -> Json:
-    """Leave out descriptions, and the groups that a type like DeleteOptions also belongs to."""
+    """Leave out descriptions, and the groups that a type like DeleteOptions also belongs to.
+
+    So are lists of allowed values, in which a running server differs from the published documents.
+    """
     if isinstance(schema, list):
         return [_trim(item) for item in schema]
     if not isinstance(schema, dict):
@@ -203,7 +206,7 @@ def _trim(schema: Json) -> Json:
             trimmed[key] = {name: _trim(child) for name, child in value.items()}
         elif key == "x-kubernetes-group-version-kind" and isinstance(value, list):
             trimmed[key] = [item for item in value if _is_served(item)]
-        elif key != "description":
+        elif key != "description" and not (key == "enum" and isinstance(value, list)):
             trimmed[key] = _trim(value)
     return trimmed
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -63,10 +63,18 @@ class Steps:
             await self._until_there(path)
         for path in sorted({path for one in definitions for path in _collections(one)}):
             await self._until_there(f"{path}?limit=1")
-        wanted = {str(_spec(one)["group"]) for one in definitions}
+        wanted = {path for one in definitions for path in _group_versions(one)}
+        discovery = self._http.build_request("GET", "/apis", headers={"accept": _DISCOVERY})
+        found: set[str] = set()
+
+        def is_discovered(answer: httpx2.Response) -> bool:
+            found.update(_discovered(answer))
+            return wanted <= found
+
+        await self._until(discovery, is_discovered)
         await self._until(
-            self._http.build_request("GET", "/apis", headers={"accept": _DISCOVERY}),
-            lambda answer: wanted <= _groups(answer),
+            self._http.build_request("GET", "/openapi/v3"),
+            lambda answer: found <= set(answer.json()["paths"]),
         )
 
     async def _apply(self, collection: str, obj: JsonObject) -> None:
@@ -124,19 +132,28 @@ async def starting(endpoint: Endpoint) -> AsyncIterator[Steps]:
             raise StartupError(text) from error
 
 
-def _collections(definition: JsonObject) -> Iterable[str]:
-    """Return the paths where the objects of a definition are listed."""
+def _group_versions(definition: JsonObject) -> Iterator[str]:
+    """Return the paths of the group versions that a definition is served in."""
     spec = _spec(definition)
-    names, versions = spec["names"], spec["versions"]
-    if isinstance(names, dict) and isinstance(versions, list):
-        for version in versions:
-            if isinstance(version, dict) and version["served"]:
-                yield f"/apis/{spec['group']}/{version['name']}/{names['plural']}"
+    versions = spec["versions"]
+    for version in versions if isinstance(versions, list) else ():
+        if isinstance(version, dict) and version["served"]:
+            yield f"apis/{spec['group']}/{version['name']}"
 
 
-def _groups(discovery: httpx2.Response) -> set[str]:
-    """Return the groups whose resources kubectl finds."""
-    return {str(item["metadata"]["name"]) for item in discovery.json()["items"]}
+def _collections(definition: JsonObject) -> Iterator[str]:
+    """Return the paths where the objects of a definition are listed."""
+    names = _spec(definition)["names"]
+    if isinstance(names, dict):
+        for path in _group_versions(definition):
+            yield f"/{path}/{names['plural']}"
+
+
+def _discovered(answer: httpx2.Response) -> Iterator[str]:
+    """Return the paths of the group versions that kubectl finds."""
+    for group in answer.json()["items"]:
+        for version in group["versions"]:
+            yield f"apis/{group['metadata']['name']}/{version['version']}"
 
 
 def _spec(definition: JsonObject) -> JsonObject:

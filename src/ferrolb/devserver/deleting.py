@@ -9,7 +9,7 @@ from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.body_text import UnreadableBodyError, read_text
 from ferrolb.devserver.call_options import dry_run_errors
 from ferrolb.devserver.calls import Call
-from ferrolb.devserver.lifetimes import FOREGROUND, ORPHAN
+from ferrolb.devserver.lifetimes import Policy, deletion_finalizers
 from ferrolb.devserver.reading import ListOptions, read_page
 from ferrolb.devserver.representations import (
     decode,
@@ -48,27 +48,21 @@ PROTECTED_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 ANSWERED_WITH_OBJECT = frozenset({"pods", "services", "serviceaccounts"})
 """Core resources whose deletion answers with the object instead of a Status."""
 
-_POLICIES: Final = ("Foreground", "Background", "Orphan")
-_HELD_BY: Final = {"Foreground": FOREGROUND, "Orphan": ORPHAN}
-"""The finalizer that a policy of deletion puts on an object."""
+_POLICIES: Final = tuple(Policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOptions:
     """What a client asks of a deletion, in its body or in its URL."""
 
-    policy: str = ""
-    """What is to become of the object's dependents; empty: as its finalizers say."""
+    policy: Policy | None = None
+    """What is to become of the object's dependents; None: as its finalizers say."""
     preconditions: Preconditions = NO_PRECONDITIONS
     is_dry_run: bool = False
 
     def finalizers(self, given: list[str]) -> list[str]:
         """Return the finalizers that the object of a deletion has."""
-        if not self.policy:
-            return given
-        kept = [name for name in given if name not in (FOREGROUND, ORPHAN)]
-        holder = _HELD_BY.get(self.policy)
-        return kept if holder is None else [*kept, holder]
+        return deletion_finalizers(self.policy, given)
 
 
 async def delete_object(cluster: "Cluster", call: Call) -> Response:
@@ -142,9 +136,9 @@ def _delete_options(call: Call) -> DeleteOptions:
     if errors:
         raise invalid(Target(group="meta.k8s.io", resource="DeleteOptions"), errors)
     if orphan is not None:
-        policy = "Background" if orphan in (False, "false", "0") else "Orphan"
+        policy = Policy.BACKGROUND if orphan in (False, "false", "0") else Policy.ORPHAN
     return DeleteOptions(
-        policy=str(policy or ""),
+        policy=Policy(str(policy)) if policy else None,
         preconditions=_preconditions(member_of(given, "preconditions")),
         is_dry_run=bool(asked) or call.is_dry_run,
     )

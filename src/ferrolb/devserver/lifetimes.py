@@ -1,5 +1,6 @@
 """Rules for what the life of an object hangs on: its finalizers and its owners."""
 
+from enum import StrEnum
 from typing import Final
 
 from ferrolb.apimachinery import FieldError
@@ -13,6 +14,15 @@ FOREGROUND: Final = "foregroundDeletion"
 """Holds an object until its dependents that block it are gone."""
 ORPHAN: Final = "orphan"
 """Holds an object until its dependents have forgotten it."""
+
+
+class Policy(StrEnum):
+    """What is to become of the dependents of an object that is deleted."""
+
+    FOREGROUND = "Foreground"
+    BACKGROUND = "Background"
+    ORPHAN = "Orphan"
+
 
 STANDARD_FINALIZERS: Final = frozenset({"kubernetes", FOREGROUND, ORPHAN})
 """Finalizers without a domain that built-in kinds may have."""
@@ -30,6 +40,20 @@ _REPEATED_OWNERS: Final = (
     "1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate "
     "UID(s) observed: {}"
 )
+
+
+def deletion_finalizers(policy: Policy | None, given: list[str]) -> list[str]:
+    """Return the finalizers that an object has once it is deleted; None: those it had."""
+    if policy is None:
+        return given
+    kept = [name for name in given if name not in (FOREGROUND, ORPHAN)]
+    match policy:
+        case Policy.FOREGROUND:
+            return [*kept, FOREGROUND]
+        case Policy.ORPHAN:
+            return [*kept, ORPHAN]
+        case Policy.BACKGROUND:
+            return kept
 
 
 def owners_of(metadata: JsonObject) -> list[JsonObject]:

@@ -24,6 +24,7 @@ from ferrolb.devserver.definitions import (
 from ferrolb.devserver.expiry import sweep
 from ferrolb.devserver.fault_exchange import CuttableProtocol
 from ferrolb.devserver.fault_gate import FaultGate, check_reach, gated
+from ferrolb.devserver.garbage import GarbageCollector
 from ferrolb.devserver.journal import Journal
 from ferrolb.devserver.journal_files import JournalError
 from ferrolb.devserver.metrics import Metrics
@@ -108,10 +109,19 @@ async def _serve(
     server = _Server(_config(served, server_context(identity.server)), announce)
     async with asyncio.TaskGroup() as tasks, _kept(cluster, options.data_dir, tasks):
         reaper = Reaper(cluster)
-        cluster.watch_all(reaper.saw)
+        collector = GarbageCollector(cluster)
+
+        def saw(change: "Change") -> None:
+            reaper.saw(change)
+            collector.saw(change)
+
+        cluster.watch_all(saw)
         await seed(cluster, ranges=options.service_ranges, port=port)
         reaper.start()
-        helpers = [tasks.create_task(reaper.run()), tasks.create_task(sweep(cluster))]
+        collector.start()
+        helpers = [
+            tasks.create_task(work) for work in (reaper.run(), collector.run(), sweep(cluster))
+        ]
         try:
             await run_until_cancelled(server, listener, cluster)
         finally:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from ferrolb.devserver.lifetimes import without_repeated_owners
 from ferrolb.devserver.metadata import MAX_ANNOTATIONS_BYTES, validate_metadata
 from ferrolb.devserver.names import NameRule
 

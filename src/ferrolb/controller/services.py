@@ -45,8 +45,8 @@ class ServiceReconciler:
         # reasons of the events that are said again while they last, by Service
         self._held: dict[ServiceKey, frozenset[str]] = {}
         self._pending: set[ServiceKey] = set()
-        # the last pass over these failed before it could say anything
-        self._unsaid: set[ServiceKey] = set()
+        # what the last pass over these would have said, had its write been answered by a success
+        self._unsaid: dict[ServiceKey, Outcome] = {}
         # Services whose status is being written, with the last version that the watch showed of
         # each meanwhile: the echo of the write often comes before its answer
         self._writing: dict[ServiceKey, str] = {}
@@ -72,12 +72,12 @@ class ServiceReconciler:
         self._signals.wake(outcome.wake)
         self._signals.pools_touched(self._engine.pools_touched())
         self._count_resolved()
-        is_news = not outcome.is_repeat or service_key in self._unsaid
+        unsaid = self._unsaid.get(service_key)
         if outcome.is_changed:
-            self._unsaid.add(service_key)
+            self._unsaid[service_key] = outcome
             await self._write(obj, outcome)
-        self._unsaid.discard(service_key)
-        self._tell(obj, outcome, is_news=is_news)
+        self._unsaid.pop(service_key, None)
+        self._tell(obj, outcome, unsaid)
         return None
 
     def _forget(self, key: ServiceKey) -> None:
@@ -85,7 +85,7 @@ class ServiceReconciler:
         self._signals.pools_touched(self._engine.pools_touched())
         for reason in self._held.pop(key, _NONE_HELD):
             self._recorder.release((key, reason))
-        self._unsaid.discard(key)
+        self._unsaid.pop(key, None)
         self._count_pending(key, is_pending=False)
         self._log.debug("service deleted", _event="serviceDeleted", service=str(key))
 
@@ -110,10 +110,12 @@ class ServiceReconciler:
             reason=outcome.verdict.reason.value,
         )
 
-    def _tell(self, obj: "ServiceObject", outcome: "Outcome", *, is_news: bool) -> None:
+    def _tell(self, obj: "ServiceObject", outcome: "Outcome", unsaid: "Outcome | None") -> None:
         """Say what is new, and keep saying what lasts (C-10)."""
         subject = subject_of(obj)
-        if is_news:
+        for note in _missed(obj, outcome, unsaid):
+            self._recorder.record(subject, note)
+        if unsaid is not None or not outcome.is_repeat:
             for note in outcome.events:
                 self._recorder.record(subject, note)
             if outcome.verdict.text:
@@ -148,6 +150,18 @@ class ServiceReconciler:
         else:
             self._pending.discard(key)
         self._metrics.pending.set(len(self._pending))
+
+
+def _missed(
+    obj: "ServiceObject", outcome: "Outcome", unsaid: "Outcome | None"
+) -> "list[EventNote]":
+    """Return what was not said because the answer to a write was lost that had been done."""
+    if unsaid is None:
+        return []
+    standing = tuple(entry.ip for entry in service_from(obj).ingress)
+    if (outcome.addresses if outcome.is_changed else standing) != unsaid.addresses:
+        return []
+    return [note for note in unsaid.events if note not in outcome.events]
 
 
 def subject_of(obj: "ServiceObject") -> EventSubject:

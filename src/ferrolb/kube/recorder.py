@@ -7,8 +7,8 @@ AlreadyExists, and the count goes on from there.
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ from ferrolb.kube.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    UnreachableError,
 )
 from ferrolb.kube.resource import EVENTS
 from ferrolb.reconcile import Admission, EventAggregator, EventLimits
@@ -30,7 +31,7 @@ from ferrolb.telemetry import get_logger
 if TYPE_CHECKING:
     from ferrolb.kube.client import ApiClient
     from ferrolb.model import EventNote, Json, JsonObject
-    from ferrolb.reconcile import EventSubject, EventWrite
+    from ferrolb.reconcile import EventKey, EventSubject, EventWrite
     from ferrolb.telemetry import ClientMetrics
 
 CLUSTER_SCOPED_NAMESPACE: Final = "default"
@@ -76,6 +77,17 @@ class RecorderSettings:
     limits: EventLimits = field(default_factory=EventLimits)
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A write that was not answered: if it was done, the event counts `total`."""
+
+    total: int
+    own: int
+    """How many of them are this program's."""
+    created_at: str = ""
+    """The `firstTimestamp` of a creation: an event of somebody else may count as much."""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -110,6 +122,8 @@ class EventRecorder:
         self._has_work = asyncio.Event()
         self._has_hold = asyncio.Event()
         self._told: set[DropCause] = set()
+        # what may have become of writes that were not answered; gone with the next answer
+        self._doubts: dict[EventKey, set[_Doubt]] = {}
 
     def record(self, subject: "EventSubject", note: "EventNote") -> None:
         """Say it once, soon."""
@@ -216,18 +230,45 @@ class EventRecorder:
                 await self._patch(write, {**_last_said(write), "count": write.count})
                 return 0
         try:
-            await self._client.create(EVENTS.path(_namespace(write)), self._body(write))
+            with self._doubting(
+                write.key, _Doubt(write.count, write.count, _timestamp(write.first))
+            ):
+                await self._client.create(EVENTS.path(_namespace(write)), self._body(write))
         except AlreadyExistsError:
             return await self._count_on(write)
+        self._doubts.pop(write.key, None)
         return 0
 
     async def _count_on(self, write: "EventWrite") -> int:
-        """The event is there from an earlier program: add to its count, which we may not read."""
+        """The event is there already: add to its count, which we may not read.
+
+        It is an earlier program's, or what came of a write of ours whose answer was lost.
+        """
         found = await self._patch(write, _last_said(write))
         count = found.get("count")
-        earlier = count if isinstance(count, int) else 1
-        await self._patch(write, {"count": earlier + write.count})
+        counted = count if isinstance(count, int) else 1
+        first = found.get("firstTimestamp")
+        earlier = counted
+        for doubt in self._doubts.get(write.key, ()):
+            if doubt.total == counted and doubt.created_at in ("", first):
+                earlier = doubt.total - doubt.own
+        total = earlier + write.count
+        if total != counted:
+            with self._doubting(write.key, _Doubt(total, write.count)):
+                await self._patch(write, {"count": total})
+        self._doubts.pop(write.key, None)
         return earlier
+
+    @contextmanager
+    def _doubting(self, key: "EventKey", doubt: "_Doubt") -> Iterator[None]:
+        """Remember what a write would have left, if nobody says how it ended."""
+        try:
+            yield
+        except (UnreachableError, asyncio.CancelledError):
+            self._doubts.setdefault(key, set()).add(doubt)
+            if len(self._doubts) > self._settings.limits.known:
+                del self._doubts[next(iter(self._doubts))]
+            raise
 
     async def _patch(self, write: "EventWrite", change: "JsonObject") -> "JsonObject":
         path = EVENTS.path(_namespace(write), write.key.name)

@@ -81,6 +81,7 @@ class Crew:
             return await work
         finally:
             work.cancel()
+            await asyncio.wait([work])
 
     async def end(self) -> None:
         """End them: the store last, so that the others find it while they do."""
@@ -100,9 +101,9 @@ class Crew:
 
 
 @contextlib.asynccontextmanager
-async def gathered(place: Workplace) -> AsyncIterator[Crew]:
+async def gathered(place: Workplace, environment: Mapping[str, str]) -> AsyncIterator[Crew]:
     """Give a crew without members; end all of them behind."""
-    crew = Crew(place, os.environ)
+    crew = Crew(place, environment)
     try:
         yield crew
     finally:

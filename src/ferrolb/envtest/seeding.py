@@ -110,8 +110,8 @@ class Steps:
 
 
 @asynccontextmanager
-async def starting(endpoint: Endpoint) -> AsyncIterator[Steps]:
-    """Give the steps of a start, which must be through within `START_S`.
+async def starting(endpoint: Endpoint, *, within_s: float = START_S) -> AsyncIterator[Steps]:
+    """Give the steps of a start, which must be through in time.
 
     Raises:
         StartupError: they were not.
@@ -125,10 +125,10 @@ async def starting(endpoint: Endpoint) -> AsyncIterator[Steps]:
     ) as http:
         steps = Steps(http)
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(within_s):
                 yield steps
         except TimeoutError as error:
-            text = f"not ready within {START_S:.0f} s; the last answer: {steps.last_failure}"
+            text = f"not ready within {within_s:.0f} s; the last answer: {steps.last_failure}"
             raise StartupError(text) from error
 
 

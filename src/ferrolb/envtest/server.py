@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -47,7 +48,7 @@ async def serve(options: EnvtestOptions, *, ready: Callable[[Endpoint], None]) -
                 )
                 etcd = etcd_argv(options, place.folder)
                 api_server = api_server_argv(options, place.folder, address=address, port=port)
-                async with gathered(place) as crew:
+                async with gathered(place, os.environ) as crew:
                     await crew.start("etcd", etcd)
                     await crew.start("kube-apiserver", api_server)
                     await _run(options, crew, endpoint, credentials, ready)

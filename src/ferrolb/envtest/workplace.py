@@ -20,7 +20,7 @@ LOCK_S: Final = 6.0
 there, which takes `janitor.DEATH_S` at most."""
 _POLL_S: Final = 0.02
 
-JANITOR_S: Final = 0.5
+JANITOR_S: Final = 0.3
 """Seconds for the janitor to end when it has nothing left to do; it does so without us as well."""
 
 
@@ -35,41 +35,47 @@ class Workplace:
 
 
 @contextlib.asynccontextmanager
-async def open_workplace(data_dir: Path | None) -> AsyncIterator[Workplace]:
+async def open_workplace(
+    data_dir: Path | None, *, wait_s: float = LOCK_S
+) -> AsyncIterator[Workplace]:
     """Make a folder, and hold the data directory, if any, for as long.
 
     Raises:
         StartupError: another server uses the data directory, or no folder can be made.
     """
-    async with _locked(data_dir) as locks:
-        reading, writing = os.pipe()
+    async with _locked(data_dir, wait_s) as locks, _watched_over(locks) as (process, register):
+        folder = await _folder_of(process)
         try:
-            try:
-                process = await _start_janitor(reading, locks)
-            finally:
-                os.close(reading)
-            folder = await _folder_of(process)
-            try:
-                yield Workplace(folder, writing, process)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+            yield Workplace(folder, register, process)
         finally:
-            os.close(writing)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(JANITOR_S):
-                await process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _start_janitor(reading: int, locks: tuple[int, ...]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-IS",
-        janitor.__file__,
-        stdin=reading,
-        stdout=asyncio.subprocess.PIPE,
-        pass_fds=locks,  # held until the last of us has ended
-        start_new_session=True,  # what kills our process group is not to kill it as well
-    )
+@contextlib.asynccontextmanager
+async def _watched_over(
+    locks: tuple[int, ...],
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """Start a janitor; tell it behind, by closing its input, that its time has come."""
+    reading, register = os.pipe()
+    process = None
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-IS",
+            janitor.__file__,
+            stdin=reading,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=locks,  # held until the last of us has ended
+            start_new_session=True,  # what kills our process group is not to kill it as well
+        )
+        yield process, register
+    finally:
+        os.close(reading)
+        os.close(register)
+        if process is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(JANITOR_S):
+                    await process.wait()
 
 
 async def _folder_of(process: asyncio.subprocess.Process) -> Path:
@@ -80,13 +86,13 @@ async def _folder_of(process: asyncio.subprocess.Process) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def _locked(data_dir: Path | None) -> AsyncIterator[tuple[int, ...]]:
+async def _locked(data_dir: Path | None, wait_s: float) -> AsyncIterator[tuple[int, ...]]:
     """Hold a directory, made if need be; the handles hold it in other processes too."""
     if data_dir is None:
         yield ()
         return
     with _opened(data_dir / LOCK_FILE) as handle:
-        await _lock(handle, data_dir)
+        await _lock(handle, data_dir, wait_s)
         yield (handle,)
 
 
@@ -100,9 +106,9 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
-async def _lock(handle: int, data_dir: Path) -> None:
+async def _lock(handle: int, data_dir: Path, wait_s: float) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + LOCK_S
+    deadline = loop.time() + wait_s
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
+from ferrolb.devserver.journal import LOG_LIMIT_BYTES
 from ferrolb.model import IPNetwork
 
 DEFAULT_SERVICE_RANGES: Final[tuple[IPNetwork, ...]] = (
@@ -29,6 +30,8 @@ class DevServerOptions:
     """Where to write the kubeconfig once the server answers; an existing file is replaced."""
     data_dir: Path | None = None
     """Directory that keeps objects, certificates and token over restarts; None: in memory."""
+    journal_limit_bytes: int = LOG_LIMIT_BYTES
+    """Bytes of changes in `data_dir` from which on a snapshot takes their place."""
     token: str | None = None
     """Bearer token of the administrator; None: kept in `data_dir`, or made anew."""
     extra_names: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -107,7 +106,7 @@ async def _serve(
 
     served = gated(app, cluster.authenticator) if options.has_faults else app
     server = _Server(_config(served, server_context(identity.server)), announce)
-    async with asyncio.TaskGroup() as tasks, _kept(cluster, options.data_dir, tasks):
+    async with asyncio.TaskGroup() as tasks, _kept(cluster, options, tasks):
         reaper = Reaper(cluster)
         collector = GarbageCollector(cluster)
 
@@ -131,7 +130,7 @@ async def _serve(
 
 @contextlib.asynccontextmanager
 async def _kept(
-    cluster: Cluster, directory: Path | None, tasks: asyncio.TaskGroup
+    cluster: Cluster, options: DevServerOptions, tasks: asyncio.TaskGroup
 ) -> AsyncIterator[None]:
     """Keep what is stored in a directory while this lasts, and take over what is there.
 
@@ -140,11 +139,12 @@ async def _kept(
     Raises:
         StartupError: the directory cannot be used.
     """
-    if directory is None:
+    if options.data_dir is None:
         yield
         return
+    directory = options.data_dir / STORE_DIRECTORY
     try:
-        journal = Journal(directory / STORE_DIRECTORY, cluster.store)
+        journal = Journal(directory, cluster.store, log_limit_bytes=options.journal_limit_bytes)
     except JournalError as error:
         raise StartupError(str(error)) from error
     cluster.keep_in(journal)

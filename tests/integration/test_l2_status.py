@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry
 from tests.api_server import ApiServer, running_api_server
 
 from ferrolb.kube import (
+    PODS,
     SERVICE_L2_STATUSES,
+    AlreadyExistsError,
     Cache,
     InvalidError,
     L2StatusContent,
@@ -20,6 +22,7 @@ from ferrolb.kube import (
     ReflectorOptions,
     connect,
     decode_l2_status,
+    parse_object,
 )
 from ferrolb.model import InterfaceRule, NodeName, ServiceKey
 from ferrolb.speaker.l2_status import L2StatusReconciler
@@ -51,7 +54,7 @@ def namespace(api: ApiServer) -> str:
 class Node:
     """What a speaker has for its statuses."""
 
-    def __init__(self, client, namespace, name):
+    def __init__(self, client, namespace, name, pod):
         self.name = NodeName(name)
         self.announced: dict[ServiceKey, InterfaceRule] = {}
         self.cache: Cache[L2StatusObject] = Cache()
@@ -65,7 +68,8 @@ class Node:
             writer=self.writer,
             announced=self.announced.get,
         )
-        self.reconciler.owner = PodOwner(f"pod-{name}", f"uid-{name}")
+        self.pod = pod
+        self.reconciler.owner = pod
         self.reflector = Reflector(
             client,
             SERVICE_L2_STATUSES,
@@ -112,11 +116,31 @@ class Node:
         return self.registry.get_sample_value("ferrolb_api_writes_total", labels) or 0
 
 
+async def own_pod(client, namespace, node) -> PodOwner:
+    """Return the pod of a node's speaker: what belongs to one that is not there is collected."""
+    containers = [{"name": "speaker", "image": "speaker"}]
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"speaker-{node}"},
+        "spec": {"nodeName": node, "containers": containers},
+    }
+    try:
+        made = parse_object(await client.create(PODS.path(namespace), body))
+    except AlreadyExistsError:
+        made = parse_object(await client.get(PODS.path(namespace, f"speaker-{node}")))
+    metadata = made["metadata"]
+    assert isinstance(metadata, dict)
+    return PodOwner(str(metadata["name"]), str(metadata["uid"]))
+
+
 @asynccontextmanager
 async def speakers(kubeconfig, namespace, *names) -> AsyncIterator[list[Node]]:
     """Follow the namespace as several nodes; start a reconciler with `start`."""
     async with connect(kubeconfig) as client:
-        nodes = [Node(client, namespace, name) for name in names]
+        nodes = [
+            Node(client, namespace, name, await own_pod(client, namespace, name)) for name in names
+        ]
         tasks = [asyncio.create_task(node.reflector.run()) for node in nodes]
         try:
             for node in nodes:
@@ -150,7 +174,7 @@ async def test_r29_exactly_one_object_a_service_at_its_owner(api, namespace):
         assert obj.metadata.name.startswith("l2-")
         assert obj.labels is not None
         assert (obj.labels.node, obj.labels.key) == ("node-a", WEB)
-        assert obj.owners == ("uid-node-a",)
+        assert obj.owners == (a.pod.uid,)
         a.set(WEB, ALL)
         await a.until(("node-a", "web", ()))
         a.set(WEB, None)

@@ -6,7 +6,13 @@ codes and discovery belong to `devserver`, versions and watches to `store`.
 
 from ferrolb.apimachinery.ages import human_duration, parse_time
 from ferrolb.apimachinery.apply import Writer, apply, track_update
-from ferrolb.apimachinery.cel import RuleSet, compile_rules, validate_resource
+from ferrolb.apimachinery.cel import (
+    RuleSet,
+    compile_rules,
+    tolerated_rules,
+    validate_resource,
+    validate_status,
+)
 from ferrolb.apimachinery.columns import Column, TableFormat, table_format
 from ferrolb.apimachinery.decoding import cannot_handle, decode_error, find_duplicate_fields
 from ferrolb.apimachinery.errors import (
@@ -19,7 +25,13 @@ from ferrolb.apimachinery.errors import (
     SelectorError,
     TooManyOperationsError,
 )
-from ferrolb.apimachinery.field_error import FieldError, FieldErrorKind, format_value, join_errors
+from ferrolb.apimachinery.field_error import (
+    FieldError,
+    FieldErrorKind,
+    format_value,
+    go_text,
+    join_errors,
+)
 from ferrolb.apimachinery.field_selectors import (
     FieldLabels,
     FieldSelector,
@@ -95,6 +107,7 @@ __all__ = [
     "field_labels",
     "find_duplicate_fields",
     "format_value",
+    "go_text",
     "human_duration",
     "is_allowed",
     "is_subject",
@@ -114,7 +127,9 @@ __all__ = [
     "strict_errors",
     "table",
     "table_format",
+    "tolerated_rules",
     "track_update",
     "validate",
     "validate_resource",
+    "validate_status",
 ]

@@ -8,9 +8,10 @@ from typing import Final, Protocol
 
 from ferrolb.apimachinery.document import equal_json
 from ferrolb.apimachinery.field_error import FieldError
+from ferrolb.apimachinery.rule_texts import rule_text_errors, undefined_field
 from ferrolb.apimachinery.schema_view import SchemaView
 from ferrolb.apimachinery.schema_walk import ABSENT, Absent, children, join_path
-from ferrolb.apimachinery.validation import BLOCKING, NO_FIELD, validate
+from ferrolb.apimachinery.validation import BLOCKING, NO_FIELD, validate, validate_part
 from ferrolb.model import Json, JsonObject
 
 _ENGINE: Final = "ferrolb.apimachinery.cel_engine"
@@ -99,17 +100,26 @@ class RuleSet:
         where there was none.
         """
         before: Json | Absent = ABSENT if old is None else old
-        return list(self._walk(obj, before, schema, "")) if self._rules else []
+        return [error for error, is_new in self._walk(obj, before, schema, "") if is_new]
+
+    def tolerated(
+        self, obj: JsonObject, schema: SchemaView, old: JsonObject
+    ) -> Iterator[FieldError]:
+        """Give the rules that `obj` breaks, and breaks as it did before."""
+        for error, is_new in self._walk(obj, old, schema, ""):
+            if not is_new:
+                yield error
 
     def _walk(
         self, value: Json, old: Json | Absent, schema: SchemaView, path: str
-    ) -> Iterator[FieldError]:
-        if value is None or schema.is_builtin:
+    ) -> Iterator[tuple[FieldError, bool]]:
+        if value is None or schema.is_builtin or not self._rules:
             return
         for rule in self._rules.get(schema, ()):
             yield from _apply(rule, value, old, schema, path)
-        for child in children(value, old, schema, path):
-            yield from self._walk(*child)
+        is_map = schema.additional() is not None
+        for item, before, child, place in children(value, old, schema, path):
+            yield from self._walk(item, before, child, _keyed(path, place) if is_map else place)
 
 
 def compile_rules(schema: SchemaView, path: str = "openAPIV3Schema") -> RuleSet:
@@ -122,6 +132,8 @@ def compile_rules(schema: SchemaView, path: str = "openAPIV3Schema") -> RuleSet:
     rules: dict[SchemaView, tuple[_Rule, ...]] = {}
     errors: list[FieldError] = []
     for node, declared, place in found:
+        if isinstance(declared, dict):
+            errors += rule_text_errors(declared, node, place)
         compiled = _compile(engine, node, declared, place)
         if isinstance(compiled, FieldError):
             errors.append(compiled)
@@ -134,12 +146,46 @@ def validate_resource(
     obj: JsonObject, schema: SchemaView, rules: RuleSet, old: JsonObject | None = None
 ) -> list[FieldError]:
     """Return all that is wrong with a custom resource by its schema and by its rules."""
-    errors = validate(obj, schema, old)
+    return _with_rules(validate(obj, schema, old), obj, schema, rules, old)
+
+
+def validate_status(
+    obj: JsonObject, schema: SchemaView, rules: RuleSet, old: JsonObject
+) -> list[FieldError]:
+    """Return all that is wrong with a custom resource of which the status was written."""
+    status = schema.property("status")
+    errors: list[FieldError] = []
+    if status is not None and "status" in obj:
+        before = old.get("status", ABSENT)
+        errors = validate_part(obj["status"], status, before, field="status")
+    return _with_rules(errors, obj, schema, rules, old)
+
+
+def _with_rules(
+    errors: list[FieldError],
+    obj: JsonObject,
+    schema: SchemaView,
+    rules: RuleSet,
+    old: JsonObject | None,
+) -> list[FieldError]:
     if not rules:
         return errors
     if any(error.kind in BLOCKING for error in errors):
         return [*errors, FieldError.invalid(NO_FIELD, None, _NOT_CHECKED)]
     return [*errors, *rules.evaluate(obj, schema, old)]
+
+
+def tolerated_rules(
+    obj: JsonObject, schema: SchemaView, rules: RuleSet, old: JsonObject
+) -> list[FieldError]:
+    """Return the rules that an update breaks where nothing has changed: it is warned of them."""
+    return list(rules.tolerated(obj, schema, old))
+
+
+def _keyed(path: str, place: str) -> str:
+    """Return the place of a map's value as rules name it: by its key, in brackets."""
+    key = place[len(path) + 1 :] if path else place
+    return f"{path}[{key}]"
 
 
 def _declared(schema: SchemaView, path: str) -> Iterator[tuple[SchemaView, Json, str]]:
@@ -168,6 +214,9 @@ def _compile(engine: _Engine, schema: SchemaView, declared: Json, path: str) -> 
     is_old_optional = rule.get("optionalOldSelf") is True
     self_type = _self_type(schema)
     keyword, source, returns = "rule", text, "BOOL"
+    names = frozenset(map(_escape, schema.property_names()))
+    if undefined := undefined_field(text, schema, names):
+        return FieldError.invalid(f"{path}.rule", text, undefined)
     try:
         program = engine.compile_expression(
             source, self_type, returns=returns, is_old_optional=is_old_optional
@@ -202,7 +251,8 @@ def _self_type(schema: SchemaView) -> str:
 
 def _apply(
     rule: _Rule, value: Json, old: Json | Absent, schema: SchemaView, path: str
-) -> Iterator[FieldError]:
+) -> Iterator[tuple[FieldError, bool]]:
+    """Give what is wrong by one rule, and whether it is this update's doing."""
     has_old = old is not ABSENT and old is not None
     uses_old = rule.program.uses_old_self
     if uses_old and not has_old and not rule.is_old_optional:
@@ -215,11 +265,11 @@ def _apply(
         variables["oldSelves"] = []
     result, failure = rule.program.evaluate(variables)
     if failure:
-        yield FieldError.invalid(path or NO_FIELD, schema.type, _evaluation_text(failure, rule))
-    elif result is not True and not (
-        not uses_old and not isinstance(old, Absent) and equal_json(value, old)
-    ):
-        yield _broken(rule, variables, schema, path)
+        text = _evaluation_text(failure, rule)
+        yield FieldError.invalid(path or NO_FIELD, schema.type, text), True
+    elif result is not True:
+        is_same = not uses_old and not isinstance(old, Absent) and equal_json(value, old)
+        yield _broken(rule, variables, schema, path), not is_same
 
 
 def _evaluation_text(failure: str, rule: _Rule) -> str:

@@ -16,6 +16,10 @@ from ferrolb.model import Json, JsonObject
 
 _UNDECLARED_OLD_SELF: Final = "undeclared reference to 'oldSelf"
 _ERROR_CODE: Final = re.compile(r"^[A-Z_]+: ")
+_RETURNS: Final = {
+    "BOOL": "cel expression must evaluate to a bool",
+    "STRING": "messageExpression must evaluate to a string",
+}
 _MISSING_KEY: Final = re.compile(r'Key not found in map : "(.*)"')
 _INDEX: Final = re.compile(r"Index error: index=(-?\d+) .*")
 
@@ -70,7 +74,7 @@ def _compile(text: str, self_type: str, returns: str, form: str) -> cel.Expressi
         raise CelCompileError(f"compilation failed: {message}") from error
     actual = expression.return_type().name()
     if actual not in {returns, "DYN"}:
-        raise CelCompileError(f"cel expression must evaluate to a {returns.lower()}")
+        raise CelCompileError(_RETURNS[returns])
     return expression
 
 

@@ -140,6 +140,23 @@ def format_value(value: Json) -> str:
             ).translate(_HTML_ESCAPES)
 
 
+def go_text(value: Json) -> str:
+    """Return `value` as Go prints it without being asked for any format."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return f"map[{' '.join(f'{key}:{go_text(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(map(go_text, value))}]"
+        case str():
+            return value
+        case _:
+            return format_value(value)
+
+
 def join_errors(errors: "Sequence[FieldError]") -> str:
     """Return one text for all `errors`: alone, or in brackets with duplicates left out."""
     texts = list(dict.fromkeys(str(error) for error in errors))

@@ -3,7 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Final
 
+from ferrolb.apimachinery.applied import check_applied
 from ferrolb.apimachinery.document import object_at, text_at
+from ferrolb.apimachinery.errors import PatchError
 from ferrolb.apimachinery.fieldset import NO_FIELDS, FieldSet
 from ferrolb.apimachinery.structure import compare, field_set
 
@@ -26,6 +28,10 @@ def allowed_by_last_applied(
     except (ValueError, RecursionError):
         return NO_FIELDS
     if not isinstance(last, dict) or last.get("apiVersion") != api_version:
+        return NO_FIELDS
+    try:
+        check_applied(last, schema)
+    except PatchError:
         return NO_FIELDS
     difference = compare(last, current, schema)
     return field_set(last, schema) - difference.modified - difference.added - difference.removed

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ferrolb.apimachinery.document import copy_object
 from ferrolb.apimachinery.errors import MalformedPatchError, PatchError
+from ferrolb.apimachinery.field_error import go_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +67,7 @@ def _directed(patch: "JsonObject") -> "JsonObject":
         case "delete":
             return {}
         case other:
-            msg = f"unknown patch type: {other!r}"
+            msg = f"unknown patch type: {go_text(other)} in map: {go_text(patch)}"
             raise PatchError(msg)
 
 
@@ -205,7 +206,7 @@ def _check_entry_directive(directive: "Json") -> None:
         msg = "merging lists cannot yet be specified in the patch"
         raise PatchError(msg)
     if directive not in ("delete", "replace"):
-        msg = f"unknown patch type: {directive!r}"
+        msg = f"unknown patch type: {go_text(directive)}"
         raise PatchError(msg)
 
 
@@ -260,7 +261,7 @@ def _token_of(entry: "Json", merge_key: str | None) -> _Token:
     if merge_key is None or not isinstance(entry, dict):
         return _token(entry)
     if merge_key not in entry:
-        msg = f"map: {entry!r:.200} does not contain declared merge key: {merge_key}"
+        msg = f"map: {go_text(entry)[:200]} does not contain declared merge key: {merge_key}"
         raise PatchError(msg)
     return _token(entry[merge_key])
 

@@ -8,7 +8,7 @@ from ferrolb.apimachinery.field_error import FieldError
 from ferrolb.apimachinery.pattern import pattern_error
 from ferrolb.apimachinery.schema import apply_defaults, prune
 from ferrolb.apimachinery.schema_view import SchemaView
-from ferrolb.apimachinery.validation import json_type, validate
+from ferrolb.apimachinery.validation import json_type, validate_part
 from ferrolb.model import Json, JsonArray, JsonObject
 
 MAX_SCHEMA_DEPTH: Final = 60
@@ -89,7 +89,7 @@ def _check_type(schema: JsonObject, level: _Level, path: str) -> Iterator[FieldE
     if embedded and kind != "object":
         detail = "must be object if x-kubernetes-embedded-resource is true"
         yield _must_be(f"{path}.type", kind, detail)
-    elif not kind and not is_free:
+    elif not kind and not is_free and "$ref" not in schema:
         yield FieldError.required(f"{path}.type", level.value)
     elif kind and level is _Level.ROOT and kind != "object":
         yield FieldError.invalid(f"{path}.type", kind, "must be object at the root")
@@ -115,6 +115,17 @@ def _check_keywords(schema: JsonObject, path: str) -> Iterator[FieldError]:
             if schema.get(keyword) is True:
                 detail = "must be false if x-kubernetes-int-or-string is true"
                 yield FieldError.invalid(f"{path}.{keyword}", value=True, detail=detail)
+    keyword = "x-kubernetes-preserve-unknown-fields"
+    if schema.get(keyword) is False:
+        detail = "must be true or undefined"
+        yield FieldError.invalid(f"{path}.{keyword}", value=False, detail=detail)
+    is_empty = not _properties(schema) and schema.get(keyword) is not True
+    if schema.get("x-kubernetes-embedded-resource") is True and is_empty:
+        detail = (
+            "must not be empty if x-kubernetes-embedded-resource is true without "
+            "x-kubernetes-preserve-unknown-fields"
+        )
+        yield FieldError.required(f"{path}.properties", detail)
     nullable = schema.get("nullable")
     if nullable is not None and not isinstance(nullable, bool):
         yield FieldError.invalid(f"{path}.nullable", nullable, "must be a boolean")
@@ -125,7 +136,7 @@ def _check_lists(schema: JsonObject, path: str) -> Iterator[FieldError]:
     keys = schema.get("x-kubernetes-list-map-keys")
     if kind is not None and kind not in ("atomic", "map", "set"):
         yield FieldError.unsupported(
-            f"{path}.x-kubernetes-list-type", kind, ("atomic", "map", "set")
+            f"{path}.x-kubernetes-list-type", kind, ("atomic", "set", "map")
         )
     if kind is not None and schema.get("type") != "array":
         detail = "must be array if x-kubernetes-list-type is specified"
@@ -134,19 +145,42 @@ def _check_lists(schema: JsonObject, path: str) -> Iterator[FieldError]:
         detail = "must not be empty if x-kubernetes-list-type is map"
         yield FieldError.required(f"{path}.x-kubernetes-list-map-keys", detail)
     items = schema.get("items")
-    if kind == "map" and isinstance(keys, list) and isinstance(items, dict):
-        for index, key in enumerate(keys):
-            if key not in _properties(items):
-                yield FieldError.invalid(
-                    f"{path}.x-kubernetes-list-map-keys[{index}]",
-                    key,
-                    "entries must all be names of item properties",
-                )
+    if isinstance(items, dict):
+        yield from _check_items(items, kind, keys if isinstance(keys, list) else [], path)
     map_type = schema.get("x-kubernetes-map-type")
     if map_type is not None and map_type not in ("atomic", "granular"):
         yield FieldError.unsupported(
             f"{path}.x-kubernetes-map-type", map_type, ("atomic", "granular")
         )
+
+
+def _check_items(items: JsonObject, kind: Json, keys: JsonArray, path: str) -> Iterator[FieldError]:
+    """Entries of a list must be told apart: in a set as a whole, in a map by their keys."""
+    here = f"{path}.items"
+    shape = {"object": "x-kubernetes-map-type", "array": "x-kubernetes-list-type"}
+    keyword = shape.get(str(items.get("type")))
+    if kind == "set" and keyword is not None and items.get(keyword) != "atomic":
+        detail = "must be atomic as item of a list with x-kubernetes-list-type=set"
+        yield FieldError.invalid(f"{here}.{keyword}", items.get(keyword), detail)
+    if kind != "map":
+        return
+    if items.get("type") != "object":
+        detail = "must be object if parent array's x-kubernetes-list-type is map"
+        yield FieldError.invalid(f"{here}.type", items.get("type"), detail)
+        return
+    required = items.get("required")
+    for key in keys:
+        declared = _properties(items).get(str(key))
+        if not isinstance(declared, dict):
+            detail = "entries must all be names of item properties"
+            yield FieldError.invalid(f"{path}.x-kubernetes-list-map-keys", keys, detail)
+            return
+        if "default" not in declared and not (isinstance(required, list) and key in required):
+            detail = (
+                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a "
+                "required property"
+            )
+            yield FieldError.required(f"{here}.properties[{key}].default", detail)
 
 
 def _check_identity(schema: JsonObject, level: _Level, path: str) -> Iterator[FieldError]:
@@ -177,10 +211,11 @@ def _check_default(schema: JsonObject, path: str) -> Iterator[FieldError]:
         return
     wrapped = SchemaView.of({"type": "object", "properties": {"default": schema}})
     document, unknown = prune({"default": default}, wrapped)
-    for name in unknown:
-        yield FieldError.invalid(f"{path}.{name}", default, "must not have unknown fields")
-    for error in validate(apply_defaults(document, wrapped), wrapped):
-        yield FieldError(f"{path}.{error.field}", error.kind, error.value, error.detail)
+    here = f"{path}.default"
+    if unknown:
+        yield FieldError.invalid(here, default, "must not have unknown fields")
+    filled = apply_defaults(document, wrapped).get("default")
+    yield from validate_part(filled, SchemaView.of(schema), field=here)
 
 
 def _check_values(schema: JsonObject, path: str, depth: int) -> Iterator[FieldError]:
@@ -190,9 +225,14 @@ def _check_values(schema: JsonObject, path: str, depth: int) -> Iterator[FieldEr
     if reason is not None:
         detail = f"must be a valid regular expression, but isn't: {reason}"
         yield FieldError.invalid(f"{path}.pattern", pattern, detail)
+    takes_both = schema.get("x-kubernetes-int-or-string") is True
     for keyword in _JUNCTORS:
         listed = schema.get(keyword)
+        if takes_both and keyword == "anyOf" and listed == _INT_OR_STRING:
+            continue  # how int-or-string is spelled, besides its own keyword
         for index, child in enumerate(listed if isinstance(listed, list) else []):
+            if takes_both and isinstance(child, dict) and child.get("anyOf") == _INT_OR_STRING:
+                continue
             yield from _check_nested(child, f"{path}.{keyword}[{index}]", depth - 1)
     if schema.get("not") is not None:
         yield from _check_nested(schema["not"], f"{path}.not", depth - 1)
@@ -202,8 +242,6 @@ def _check_nested(schema: Json, path: str, depth: int) -> Iterator[FieldError]:
     if not isinstance(schema, dict) or depth == 0:
         yield FieldError.invalid(path, json_type(schema), "must be a schema object, not too deep")
         return
-    if schema in _INT_OR_STRING or schema.get("anyOf") == _INT_OR_STRING:
-        return  # how int-or-string is spelled, besides its own keyword
     for keyword, detail in _NESTED_FORBIDDEN.items():
         if schema.get(keyword):
             yield FieldError.forbidden(f"{path}.{keyword}", detail)
@@ -228,8 +266,6 @@ def _check_additional(
         yield FieldError.forbidden(here, "must not be used at the root")
     if _properties(schema):
         yield FieldError.forbidden(here, "additionalProperties and properties are mutual exclusive")
-    if additional is False:
-        yield FieldError.forbidden(here, "additionalProperties cannot be set to false")
     if isinstance(additional, dict):
         yield from _check_node(additional, _Level.FIELD, here, depth - 1)
 

@@ -51,6 +51,29 @@ def validate(
     return errors
 
 
+def validate_part(
+    value: Json, schema: SchemaView, old: Json | Absent = ABSENT, *, field: str
+) -> list[FieldError]:
+    """Return what is wrong with a part of an object, which stands at `field` of it.
+
+    As an API server tells it: fields are named in full, but in messages from the part on.
+    """
+    found = [*_check(value, old, schema, ""), *_check_uniqueness(value, old, schema, "")]
+    return [
+        FieldError(
+            error.field if error.field == NO_FIELD else _below(field, error.field),
+            error.kind,
+            error.value,
+            error.detail,
+        )
+        for error in found
+    ]
+
+
+def _below(field: str, path: str) -> str:
+    return field + path if not path or path.startswith("[") else f"{field}.{path}"
+
+
 def _check(value: Json, old: Json | Absent, schema: SchemaView, path: str) -> Errors:
     if schema.is_builtin or (old is not ABSENT and equal_json(value, old)):
         return
@@ -78,6 +101,8 @@ def _check_type(value: Json, schema: SchemaView, path: str) -> Errors:
     if not allowed[0] or (value is None and schema.nullable):
         return
     actual = json_type(value)
+    if isinstance(value, int) and not -_INTEGERS <= value < _INTEGERS:
+        actual = "number"
     if actual in allowed or (actual == "integer" and "number" in allowed):
         return
     if isinstance(value, float) and value.is_integer() and "integer" in allowed:
@@ -93,6 +118,9 @@ def _check_type(value: Json, schema: SchemaView, path: str) -> Errors:
         f"{path} in body must be of type {expected}: {quote(shown)}",
     )
 
+
+_INTEGERS: Final = 2**63
+"""What an API server reads as an integer ends here; beyond are numbers of limited precision."""
 
 _GO_FORMATS: Final[dict[str, str]] = {"integer": "int64", "number": "float64"}
 

@@ -7,11 +7,13 @@ from ferrolb.apimachinery import (
     FieldError,
     cannot_handle,
     decode_error,
+    go_text,
     prune,
     strict_error_text,
     strict_errors,
 )
 from ferrolb.devserver.body_text import (
+    STRATEGIC_PATCH,
     YAML_TYPES,
     ParsedBody,
     UnreadableBodyError,
@@ -224,6 +226,8 @@ def known_fields(call: Call, obj: JsonObject, old: JsonObject | None = None) -> 
 
 
 def _undecodable(call: Call, obj: JsonObject, old: JsonObject | None, why: str) -> ApiError:
+    if old is not None and call.content_type == STRATEGIC_PATCH:
+        return patch_refused(go_text(DECODER.decode(call.body)), why)
     if old is not None:
         return patch_refused(ENCODER.encode(obj).decode(), why)
     return bad_request(cannot_handle(call.resource.kind, call.resource.version, why))

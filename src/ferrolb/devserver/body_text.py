@@ -29,6 +29,7 @@ object is walked."""
 JSON_TYPES: Final = frozenset({"", "application/json"})
 YAML_TYPES: Final = frozenset({"application/yaml", "application/apply-patch+yaml"})
 PROTOBUF_TYPE: Final = "application/vnd.kubernetes.protobuf"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 BODY_TYPES: Final = ("application/json", "application/yaml", PROTOBUF_TYPE)
 
 _SUMMARY_BYTES: Final = 30

@@ -1,6 +1,6 @@
 """Custom resource definitions: their rules, their status, and the resources they bring."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -11,29 +11,29 @@ from ferrolb.apimachinery import (
     RuleSet,
     SchemaView,
     apply_defaults,
-    check_structural,
     compile_rules,
     custom_format,
     custom_resource_schema,
+    tolerated_rules,
     validate_resource,
+    validate_status,
+)
+from ferrolb.devserver.definition_names import accepted_names, settle_names, status_of
+from ferrolb.devserver.definition_rules import (
+    list_of,
+    schema_of,
+    validate_definition,
+    versions_of,
 )
 from ferrolb.devserver.lifetimes import finalizer_warnings
 from ferrolb.devserver.registry import Names, Registry, ServedResource, Traits
 from ferrolb.devserver.schemas import builtin_components
-from ferrolb.devserver.strategies import Strategy, member_of, metadata_of
-from ferrolb.model import Json, JsonObject
-from ferrolb.store import ResourceId, timestamp
+from ferrolb.devserver.strategies import Prepared, Strategy, member_of, metadata_of
+from ferrolb.model import JsonObject
+from ferrolb.store import ResourceId
 
 CLEANUP_FINALIZER: Final = "customresourcecleanup.apiextensions.k8s.io"
 """Holds a definition until the objects of its kind are gone."""
-
-SCOPES: Final = ("Cluster", "Namespaced")
-
-MAX_VERSIONS: Final = 32
-"""Versions of one definition; each has a schema that is compiled and kept."""
-
-_AS_OTHERS: Final = "no conflicts found"
-_SCHEMA_PATH: Final = "spec.versions[{}].schema.openAPIV3Schema"
 
 
 class CustomStrategy(Strategy):
@@ -60,7 +60,19 @@ class CustomStrategy(Strategy):
 
     @override
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> tuple[str, ...]:
-        return finalizer_warnings(metadata_of(obj), metadata_of(old or {}))
+        told = finalizer_warnings(metadata_of(obj), metadata_of(old or {}))
+        if self._schema is None or old is None:
+            return told
+        broken = tolerated_rules(obj, self._schema, self._rules, old)
+        return (*told, *map(str, broken))
+
+    @override
+    def on_status(self, obj: JsonObject, old: JsonObject) -> Prepared:
+        new = self.prepare_status(obj, old)
+        errors = self.validate_identity(new, old)
+        if self._schema is not None:
+            errors += validate_status(new, self._schema, self._rules, old)
+        return Prepared(new, tuple(errors))
 
     @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
@@ -80,6 +92,18 @@ class DefinitionStrategy(Strategy):
         self._now = now
 
     @override
+    def default(self, obj: JsonObject) -> JsonObject:
+        spec = member_of(obj, "spec")
+        names = member_of(spec, "names")
+        kind = str(names.get("kind") or "")
+        filled: JsonObject = {**names}
+        if kind:
+            filled["singular"] = names.get("singular") or kind.lower()
+            filled["listKind"] = names.get("listKind") or f"{kind}List"
+        conversion = spec.get("conversion") or {"strategy": "None"}
+        return {**obj, "spec": {**spec, "conversion": conversion, "names": filled}}
+
+    @override
     def prepare_create(self, obj: JsonObject) -> JsonObject:
         return self._complete(obj, {})
 
@@ -88,86 +112,20 @@ class DefinitionStrategy(Strategy):
         return self._complete(obj, member_of(old, "status"))
 
     def _complete(self, obj: JsonObject, status: JsonObject) -> JsonObject:
-        metadata = metadata_of(obj)
-        if metadata.get("deletionTimestamp") is None:
-            finalizers = metadata.get("finalizers")
-            kept = finalizers if isinstance(finalizers, list) else []
-            if CLEANUP_FINALIZER not in kept:
-                kept = [*kept, CLEANUP_FINALIZER]
-            metadata = {**metadata, "finalizers": kept}
-        spec = _defaulted_spec(member_of(obj, "spec"))
-        new: JsonObject = {**obj, "metadata": metadata, "spec": spec}
-        return {**new, "status": self._status(new, status)}
-
-    def _status(self, obj: JsonObject, before: JsonObject) -> JsonObject:
         spec = member_of(obj, "spec")
         names = member_of(spec, "names")
-        problem = self._name_conflict(obj)
-        is_accepted = not problem
-        stored = [text for text in _list(before, "storedVersions") if isinstance(text, str)]
-        current = _storage_version(spec)
-        if current and current not in stored:
-            stored.append(current)
-        accepted = "NoConflicts" if is_accepted else "NamesConflict"
-        conditions: list[Json] = [
-            self._condition(before, "NamesAccepted", accepted, problem or _AS_OTHERS),
-            self._condition(
-                before,
-                "Established",
-                "InitialNamesAccepted" if is_accepted else "NotAccepted",
-                "the initial names have been accepted"
-                if is_accepted
-                else "not all names are accepted",
-            ),
-        ]
-        return {
-            "acceptedNames": names if is_accepted else member_of(before, "acceptedNames"),
-            "conditions": conditions,
-            "storedVersions": [*stored],
-        }
+        naming = settle_names(names, accepted_names(status), self._registry, storage_of(obj))
+        now = self._now()
+        return {**obj, "status": status_of(naming, status, _storage_version(spec), now=now)}
 
-    def _condition(self, before: JsonObject, kind: str, reason: str, message: str) -> JsonObject:
-        is_true = reason in ("NoConflicts", "InitialNamesAccepted")
-        condition: JsonObject = {
-            "type": kind,
-            "status": "True" if is_true else "False",
-            "lastTransitionTime": timestamp(self._now()),
-            "reason": reason,
-            "message": message,
-        }
-        for old in _list(before, "conditions"):
-            if isinstance(old, dict) and old.get("type") == kind:
-                same = old.get("status") == condition["status"]
-                condition["lastTransitionTime"] = (
-                    old.get("lastTransitionTime") if same else condition["lastTransitionTime"]
-                )
-        return condition
-
-    def _name_conflict(self, obj: JsonObject) -> str:
-        """Return why the names cannot be had, empty when they can."""
-        spec = member_of(obj, "spec")
-        names = member_of(spec, "names")
-        storage = storage_of(obj)
-        for other in self._registry.resources():
-            if other.group != storage.group or other.storage == storage:
-                continue
-            taken = {other.plural, other.names.singular, *other.names.short}
-            wanted = [names.get("plural"), names.get("singular"), *_list(names, "shortNames")]
-            for name in wanted:
-                if name in taken:
-                    return f'"{name}" is already in use'
-            if names.get("kind") in (other.kind, other.names.of_list):
-                return f'"{names.get("kind")}" is already in use'
-        return ""
+    @override
+    def on_status(self, obj: JsonObject, old: JsonObject) -> Prepared:
+        new = self.prepare_status(obj, old)
+        return Prepared(new, tuple(self.validate_identity(new, old)))
 
     @override
     def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
-        spec = member_of(obj, "spec")
-        return [
-            *_validate_names(obj, spec),
-            *_validate_unchanged(spec, member_of(old, "spec") if old else None),
-            *_validate_versions(spec),
-        ]
+        return validate_definition(obj, old)
 
 
 def storage_of(definition: JsonObject) -> ResourceId:
@@ -183,7 +141,7 @@ def is_established(definition: JsonObject) -> bool:
         isinstance(condition, dict)
         and condition.get("type") == "Established"
         and condition.get("status") == "True"
-        for condition in _list(member_of(definition, "status"), "conditions")
+        for condition in list_of(member_of(definition, "status"), "conditions")
     )
 
 
@@ -203,7 +161,7 @@ def served_resources(definition: JsonObject) -> list[ServedResource]:
     )
     return [
         _served_version(definition, version, called, group)
-        for _, version in _versions(spec)
+        for _, version in versions_of(spec)
         if version.get("served") is True
     ]
 
@@ -213,15 +171,15 @@ def _served_version(
 ) -> ServedResource:
     spec = member_of(definition, "spec")
     has_status = isinstance(member_of(version, "subresources").get("status"), dict)
-    schema = _schema_of(version)
+    schema = schema_of(version)
     view = None
     rules = RuleSet()
     if schema is not None:
         view = SchemaView.of(custom_resource_schema(schema), builtin_components())
         rules = compile_rules(view)
     name = str(version.get("name") or "")
-    columns = [one for one in _list(version, "additionalPrinterColumns") if isinstance(one, dict)]
-    selectable = [one for one in _list(version, "selectableFields") if isinstance(one, dict)]
+    columns = [one for one in list_of(version, "additionalPrinterColumns") if isinstance(one, dict)]
+    selectable = [one for one in list_of(version, "selectableFields") if isinstance(one, dict)]
     return ServedResource(
         group=group,
         version=name,
@@ -249,109 +207,12 @@ def _deprecation(version: JsonObject, name: str) -> str:
     return text if isinstance(text, str) and text else f"{name} is deprecated"
 
 
-def _list(obj: JsonObject, name: str) -> list[Json]:
-    value = obj.get(name)
-    return value if isinstance(value, list) else []
-
-
 def _texts(obj: JsonObject, name: str) -> tuple[str, ...]:
-    return tuple(text for text in _list(obj, name) if isinstance(text, str))
-
-
-def _versions(spec: JsonObject) -> Iterator[tuple[int, JsonObject]]:
-    for index, version in enumerate(_list(spec, "versions")):
-        if isinstance(version, dict):
-            yield index, version
+    return tuple(text for text in list_of(obj, name) if isinstance(text, str))
 
 
 def _storage_version(spec: JsonObject) -> str:
-    for _, version in _versions(spec):
+    for _, version in versions_of(spec):
         if version.get("storage") is True:
             return str(version.get("name") or "")
     return ""
-
-
-def _schema_of(version: JsonObject) -> JsonObject | None:
-    schema = member_of(version, "schema").get("openAPIV3Schema")
-    return schema if isinstance(schema, dict) else None
-
-
-def _defaulted_spec(spec: JsonObject) -> JsonObject:
-    names = member_of(spec, "names")
-    kind = str(names.get("kind") or "")
-    filled: JsonObject = {
-        **names,
-        "singular": names.get("singular") or kind.lower(),
-        "listKind": names.get("listKind") or f"{kind}List",
-    }
-    return {**spec, "conversion": spec.get("conversion") or {"strategy": "None"}, "names": filled}
-
-
-def _validate_names(obj: JsonObject, spec: JsonObject) -> Iterator[FieldError]:
-    names = member_of(spec, "names")
-    group, plural = spec.get("group"), names.get("plural")
-    for path, value in (
-        ("spec.group", group),
-        ("spec.names.plural", plural),
-        ("spec.names.kind", names.get("kind")),
-    ):
-        if not value:
-            yield FieldError.required(path)
-    expected = f"{plural}.{group}"
-    name = metadata_of(obj).get("name")
-    if name != expected:
-        yield FieldError.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
-    if spec.get("scope") not in SCOPES:
-        yield FieldError.unsupported("spec.scope", spec.get("scope"), SCOPES)
-    if isinstance(group, str) and "." not in group:
-        yield FieldError.invalid("spec.group", group, "should be a domain with at least one dot")
-    if member_of(spec, "conversion").get("strategy") not in ("None", None):
-        yield FieldError.unsupported(
-            "spec.conversion.strategy", member_of(spec, "conversion").get("strategy"), ["None"]
-        )
-
-
-def _validate_unchanged(spec: JsonObject, old: JsonObject | None) -> Iterator[FieldError]:
-    if old is None:
-        return
-    for path, new_value, old_value in (
-        ("spec.group", spec.get("group"), old.get("group")),
-        ("spec.scope", spec.get("scope"), old.get("scope")),
-        (
-            "spec.names.plural",
-            member_of(spec, "names").get("plural"),
-            member_of(old, "names").get("plural"),
-        ),
-    ):
-        if new_value != old_value:
-            yield FieldError.invalid(path, new_value, "field is immutable")
-
-
-def _validate_versions(spec: JsonObject) -> Iterator[FieldError]:
-    versions = list(_versions(spec))
-    names = [version.get("name") for _, version in versions]
-    if not versions:
-        yield FieldError.required("spec.versions", "must have at least one version")
-    if len(versions) > MAX_VERSIONS:
-        yield FieldError.too_many("spec.versions", len(versions), MAX_VERSIONS)
-        return
-    if sum(1 for _, version in versions if version.get("storage") is True) != 1:
-        text = "must have exactly one version marked as storage version"
-        yield FieldError.invalid("spec.versions", [*names], text)
-    for index, version in versions:
-        if names.index(version.get("name")) != index:
-            text = "must contain unique version names"
-            yield FieldError.invalid("spec.versions", [*names], text)
-        yield from _validate_schema(version, _SCHEMA_PATH.format(index))
-
-
-def _validate_schema(version: JsonObject, path: str) -> Iterator[FieldError]:
-    schema = _schema_of(version)
-    if schema is None:
-        yield FieldError.required(path, "schemas are required")
-        return
-    problems = check_structural(schema, path)
-    yield from problems
-    if not problems:
-        view = SchemaView.of(custom_resource_schema(schema), builtin_components())
-        yield from compile_rules(view, path).errors

@@ -7,8 +7,10 @@ from starlette.responses import Response
 
 from ferrolb.apimachinery import FieldError
 from ferrolb.devserver.body_text import UnreadableBodyError, read_text
+from ferrolb.devserver.builtin import DEFINITIONS
 from ferrolb.devserver.call_options import dry_run_errors
 from ferrolb.devserver.calls import Call
+from ferrolb.devserver.definitions import CLEANUP_FINALIZER
 from ferrolb.devserver.lifetimes import Policy, deletion_finalizers
 from ferrolb.devserver.reading import ListOptions, read_page
 from ferrolb.devserver.representations import (
@@ -85,12 +87,18 @@ async def _delete(cluster: "Cluster", call: Call, key: ObjectKey, options: Delet
     """Delete one object; what it is held by goes on it first."""
     if call.resource.plural == "namespaces" and key.name in PROTECTED_NAMESPACES:
         raise forbidden(call.target, "this namespace may not be deleted")
+
+    def finalizers(given: list[str]) -> list[str]:
+        left = options.finalizers(given)
+        is_missing = key.resource == DEFINITIONS and CLEANUP_FINALIZER not in left
+        return [*left, CLEANUP_FINALIZER] if is_missing else left
+
     try:
         write = cluster.store.delete(
             key,
             now=cluster.now(),
             preconditions=options.preconditions,
-            finalizers=options.finalizers,
+            finalizers=finalizers,
             dry_run=options.is_dry_run,
         )
     except NotFoundError as error:

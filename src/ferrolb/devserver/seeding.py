@@ -76,7 +76,8 @@ async def _ensure(cluster: "Cluster", storage: ResourceId, obj: JsonObject) -> N
 async def _update(
     cluster: "Cluster", resource: "ServedResource", key: ObjectKey, stored: JsonObject
 ) -> None:
-    prepared = resource.strategy.on_update(stored, stored)
+    wanted = resource.strategy.default(stored)
+    prepared = resource.strategy.on_update(wanted, stored)
     write = cluster.store.update(key, prepared.obj)
     await cluster.committed(write.change)
 
@@ -84,7 +85,7 @@ async def _update(
 async def _create(
     cluster: "Cluster", resource: "ServedResource", key: ObjectKey, obj: JsonObject
 ) -> None:
-    prepared = resource.strategy.on_create(obj)
+    prepared = resource.strategy.on_create(resource.strategy.default(obj))
     if prepared.errors:
         raise invalid(Target(resource=resource.kind, name=key.name), prepared.errors)
     write = cluster.store.create(

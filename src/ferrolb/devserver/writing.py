@@ -30,6 +30,7 @@ from ferrolb.devserver.bodies import (
     parse_object,
     parse_patch,
 )
+from ferrolb.devserver.body_text import STRATEGIC_PATCH
 from ferrolb.devserver.calls import Call, Verb
 from ferrolb.devserver.ownership import applied, tracked
 from ferrolb.devserver.representations import ENCODER, object_response
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 _STORAGE_PATHS: Final = {

@@ -3,7 +3,13 @@ import sys
 
 import pytest
 
-from ferrolb.apimachinery import SchemaView, compile_rules, validate_resource
+from ferrolb.apimachinery import (
+    SchemaView,
+    compile_rules,
+    tolerated_rules,
+    validate_resource,
+    validate_status,
+)
 from ferrolb.model import Json, JsonObject
 
 
@@ -81,7 +87,6 @@ LENGTHS = {
         (ruled(LENGTHS, "self.__namespace__ == 'a'"), {"namespace": "a"}, []),
         (ruled(LENGTHS, "self.dash__dash__ed == 'a'"), {"dash-ed": "a"}, []),
         (ruled(LENGTHS, "self.weight + 0.5 == 3.5"), {"weight": 3}, []),
-        (ruled(LENGTHS, "!has(self.other)"), {"other": 1}, []),
         (ruled(STRING, "duration(self) >= duration('1s')"), "90s", []),
         (
             ruled(STRING, "duration(self) >= duration('1s')", message="m"),
@@ -128,7 +133,7 @@ LENGTHS = {
         (
             {"type": "object", "additionalProperties": ruled(INTEGER, "self > 1")},
             {"a": 1},
-            ['spec.a: Invalid value: "integer": failed rule: self > 1'],
+            ['spec[a]: Invalid value: "integer": failed rule: self > 1'],
         ),
         (
             ruled({"type": "object", "additionalProperties": INTEGER}, "self.all(k, self[k] > 1)"),
@@ -260,7 +265,7 @@ def test_root_sees_its_name_and_nothing_else_of_the_metadata():
         (
             {"rule": "true", "messageExpression": "1"},
             "messageExpression",
-            "cel expression must evaluate to a string",
+            "messageExpression must evaluate to a string",
         ),
         ({"rule": " "}, "rule", "rule is not specified"),
         (5, "rule", "rule is not specified"),
@@ -317,3 +322,67 @@ def test_library_is_loaded_by_the_first_rule_only():
         "sys.exit('cel_expr_python' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("extra", "field", "detail"),
+    [
+        ({"message": " "}, "message", "must be non-empty if specified"),
+        ({"message": "a\nb"}, "message", "must not contain line breaks"),
+        ({"reason": "Why"}, "reason", 'supported values: "FieldValueDuplicate"'),
+        ({"fieldPath": ".b"}, "fieldPath", "must be a valid path"),
+        ({"fieldPath": "a"}, "fieldPath", "must be a valid path"),
+        ({"fieldPath": ".a.b.c"}, "fieldPath", "must be a valid path"),
+        ({"rule": "'self.c' != self.b"}, "rule", "1:17: undefined field 'b'"),
+    ],
+)
+def test_rule_that_says_too_much_is_reported(extra, field, detail):
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {"a": STRING},
+        "x-kubernetes-validations": [{"rule": "self.a.size() > 0", **extra}],
+    }
+    (error,) = compile_rules(SchemaView.of(schema)).errors
+    assert error.field == f"openAPIV3Schema.x-kubernetes-validations[0].{field}"
+    assert detail in error.detail
+
+
+@pytest.mark.parametrize("path", [".a", "['a']", ".m['k']"])
+def test_field_path_may_lead_into_fields_and_maps(path):
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {"a": STRING, "m": {"type": "object", "additionalProperties": STRING}},
+        "x-kubernetes-validations": [{"rule": "true", "fieldPath": path}],
+    }
+    assert compile_rules(SchemaView.of(schema)).errors == ()
+
+
+def test_rule_that_was_broken_before_is_tolerated():
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {"a": ruled(INTEGER, "self > 5"), "b": STRING},
+    }
+    view = SchemaView.of(schema)
+    rules = compile_rules(view)
+    before: JsonObject = {"a": 1}
+    after: JsonObject = {"a": 1, "b": "x"}
+    assert validate_resource(after, view, rules, before) == []
+    (warned,) = tolerated_rules(after, view, rules, before)
+    assert str(warned) == 'a: Invalid value: "integer": failed rule: self > 5'
+    assert tolerated_rules({"a": 2}, view, rules, before) == []
+
+
+def test_status_is_checked_apart():
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {
+            "spec": {"type": "integer"},
+            "status": {"type": "object", "properties": {"n": {"type": "integer"}}},
+        },
+    }
+    view = SchemaView.of(schema)
+    found = validate_status({"spec": "x", "status": {"n": "x"}}, view, compile_rules(view), {})
+    assert [str(error) for error in found] == [
+        'status.n: Invalid value: "string": n in body must be of type integer: "string"'
+    ]
+    assert validate_status({"spec": "x"}, view, compile_rules(view), {}) == []

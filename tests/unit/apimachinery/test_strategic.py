@@ -233,11 +233,11 @@ def test_malformed_patch(patch):
 @pytest.mark.parametrize(
     ("spec", "error"),
     [
-        ({"$patch": "merge"}, "unknown patch type: 'merge'"),
+        ({"$patch": "merge"}, "unknown patch type: merge in map: map[$patch:merge]"),
         ({"ports": [{"name": "x"}]}, "does not contain declared merge key: port"),
         ({"ports": [{"$patch": "delete"}]}, "does not contain declared merge key: port"),
         ({"ports": [{"$patch": "merge", "port": 1}]}, "merging lists cannot yet"),
-        ({"ports": [{"$patch": "guess", "port": 1}]}, "unknown patch type: 'guess'"),
+        ({"ports": [{"$patch": "guess", "port": 1}]}, "unknown patch type: guess"),
         ({"ports": [1]}, "list element types are not identical"),
         ({"ports": [{"port": []}]}, "lists of lists are not supported"),
         ({"ports": [{"port": {}}]}, "matched by a value that is a map"),

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from ferrolb.devserver.definitions import (
-    CLEANUP_FINALIZER,
     DefinitionStrategy,
     served_resources,
 )
@@ -23,6 +22,7 @@ from ferrolb.devserver.strategies import (
     Strategy,
     WorkloadStrategy,
 )
+from ferrolb.model import JsonObject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -177,13 +177,27 @@ def test_config_map_keys_and_size():
     assert fields(strategy.on_update(named(data={}, immutable=True), fixed)) == ["data"]
 
 
+SELECTED: list[list[JsonObject]] = [
+    [{}],
+    [{"jsonPath": "spec"}],
+    [{"jsonPath": ".metadata.name"}],
+    [{"jsonPath": ".spec[0]"}],
+    [{"jsonPath": ".spec"}],
+    [{"jsonPath": ".spec.a"}, {"jsonPath": ".spec.a"}],
+]
+"""Fields that may not be selected: the last one of each list."""
+
+UNTYPED = {"openAPIV3Schema": {"type": "object", "properties": {"a": {}}}}
+
+
+def of_version(**members):
+    spec = {"type": "object", "properties": {"a": {"type": "string"}}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    return {"name": "v1", "served": True, "storage": True, "schema": schema, **members}
+
+
 def definition(**spec):
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object"}},
-    }
+    version = of_version(schema={"openAPIV3Schema": {"type": "object"}})
     members = {
         "group": "example.com",
         "names": {"kind": "Thing", "plural": "things"},
@@ -196,14 +210,14 @@ def definition(**spec):
 
 def prepared_definition(obj, old=None):
     strategy = DefinitionStrategy(Registry(), lambda: NOW)
-    return strategy.on_create(obj) if old is None else strategy.on_update(obj, old)
+    filled = strategy.default(obj)
+    return strategy.on_create(filled) if old is None else strategy.on_update(filled, old)
 
 
 def test_definition_is_completed_and_established():
     made = prepared_definition(definition())
     assert made.errors == ()
     obj = loose(made.obj)
-    assert obj["metadata"]["finalizers"] == [CLEANUP_FINALIZER]
     assert obj["spec"]["names"]["listKind"] == "ThingList"
     assert obj["status"]["storedVersions"] == ["v1"]
     (resource,) = served_resources(made.obj)
@@ -226,13 +240,121 @@ def test_conditions_keep_their_time():
         ({"names": {"plural": "things"}}, "spec.names.kind"),
         ({"names": {"kind": "Thing", "plural": "others"}}, "metadata.name"),
         ({"versions": []}, "spec.versions"),
+        ({"versions": [{"name": "v1"}] * 33}, "spec.versions"),
+        ({"versions": [of_version(name="V_")]}, "spec.versions[0].name"),
+        ({"group": "A_.example.com"}, "spec.group"),
+        ({"group": "a.k8s.io"}, "metadata.annotations[api-approved.kubernetes.io]"),
+        ({"scope": ""}, "spec.scope"),
+        ({"preserveUnknownFields": True}, "spec.preserveUnknownFields"),
+        ({"names": {"kind": "Thing", "plural": "things", "singular": "A_"}}, "spec.names.singular"),
+        ({"names": {"kind": "a b", "plural": "things"}}, "spec.names.kind"),
+        ({"names": {"kind": "T", "plural": "t", "shortNames": ["A_"]}}, "spec.names.shortNames[0]"),
+        ({"names": {"kind": "T", "plural": "t", "listKind": "T"}}, "spec.names.listKind"),
         ({"conversion": {"strategy": "Webhook"}}, "spec.conversion.strategy"),
+        ({"conversion": {"strategy": "X"}}, "spec.conversion.strategy"),
+        ({"conversion": {"webhook": {}}}, "spec.conversion.webhookClientConfig"),
+        ({"versions": [of_version(deprecationWarning="x")]}, "spec.versions[0].deprecationWarning"),
+        *(
+            (
+                {"versions": [of_version(deprecated=True, deprecationWarning=text)]},
+                "spec.versions[0].deprecationWarning",
+            )
+            for text in ("", "a\nb", "x" * 257)
+        ),
+        *(
+            (
+                {"versions": [of_version(subresources={"scale": scale})]},
+                f"spec.subresources.scale.{field}",
+            )
+            for scale, field in (
+                ({}, "specReplicasPath"),
+                ({"statusReplicasPath": "x"}, "statusReplicasPath"),
+                ({"specReplicasPath": ".status.x"}, "specReplicasPath"),
+                ({"labelSelectorPath": "x"}, "labelSelectorPath"),
+            )
+        ),
+        *(
+            (
+                {"versions": [of_version(additionalPrinterColumns=[column])]},
+                f"spec.additionalPrinterColumns[0].{field}",
+            )
+            for column, field in (
+                ({}, "name"),
+                ({}, "type"),
+                ({"type": "x"}, "type"),
+                ({"format": "x"}, "format"),
+                ({}, "JSONPath"),
+                ({"jsonPath": "x"}, "JSONPath"),
+            )
+        ),
+        *(
+            (
+                {"versions": [of_version(selectableFields=[*paths])]},
+                f"spec.selectableFields[{len(paths) - 1}].jsonPath",
+            )
+            for paths in SELECTED
+        ),
+        (
+            {"versions": [of_version(), of_version(name="v2", storage=False, schema=UNTYPED)]},
+            "spec.versions[1].schema.openAPIV3Schema.properties[a].type",
+        ),
         ({"versions": [{"name": "v1", "served": True, "storage": True}]},
          "spec.versions[0].schema.openAPIV3Schema"),
     ],
 )  # fmt: skip
 def test_unfit_definition(spec, field):
     assert field in fields(prepared_definition(definition(**spec)))
+
+
+def test_good_extras_pass():
+    version = of_version(
+        deprecated=True,
+        deprecationWarning="use v2",
+        subresources={
+            "scale": {"specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"},
+        },
+        additionalPrinterColumns=[
+            {"name": "A", "type": "integer", "format": "int32", "jsonPath": ".spec.a"}
+        ],
+        selectableFields=[{"jsonPath": ".spec.a"}],
+    )
+    assert fields(prepared_definition(definition(versions=[version]))) == []
+
+
+@pytest.mark.parametrize(
+    ("approval", "is_fine"), [("https://x", True), ("unapproved, a test", True), ("yes", False)]
+)
+def test_groups_of_kubernetes_need_approval(approval, is_fine):
+    obj = loose(definition(group="a.k8s.io"))
+    annotations = {"api-approved.kubernetes.io": approval}
+    obj["metadata"] = {"name": "things.a.k8s.io", "annotations": annotations}
+    assert (fields(prepared_definition(obj)) == []) is is_fine
+
+
+def test_stored_versions_must_remain():
+    old = loose(prepared_definition(definition()).obj)
+    new = definition(versions=[of_version(name="v2")])
+    assert fields(prepared_definition(new, old)) == ["status.storedVersions[0]"]
+    left = {**old, "status": {**old["status"], "storedVersions": []}}
+    made = DefinitionStrategy(Registry(), lambda: NOW).on_status(left, old)
+    assert made.errors == ()
+
+
+def test_names_of_others_are_not_had():
+    registry = Registry()
+    strategy = DefinitionStrategy(registry, lambda: NOW)
+    first = strategy.on_create(strategy.default(definition()))
+    for resource in served_resources(first.obj):
+        registry.put(resource)
+    names = {"kind": "Thing", "plural": "others", "shortNames": ["things"], "categories": ["all"]}
+    second = strategy.on_create(strategy.default(definition(names=names)))
+    status = loose(second.obj)["status"]
+    assert status["acceptedNames"] == {"kind": "", "plural": "others", "categories": ["all"]}
+    told = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
+    assert told == {
+        "NamesAccepted": ("False", "ListKindConflict"),
+        "Established": ("False", "NotAccepted"),
+    }
 
 
 def test_scope_never_changes():

@@ -138,8 +138,15 @@ def not_a_map(value: Json) -> str:
     return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
 
 
+def not_operations(value: Json) -> str:
+    """Return what Go's decoder says of a value where operations of a JSON patch should be."""
+    return f"json: cannot unmarshal {_go_name(value)} into Go value of type []handlers.jsonPatchOp"
+
+
 def _go_name(value: Json) -> str:
     match value:
+        case dict():
+            return "object"
         case str():
             return "string"
         case bool():
@@ -238,7 +245,7 @@ def _changed(obj: JsonObject, old: JsonObject) -> JsonObject:
     changed: JsonObject = {}
     for name, value in obj.items():
         before = old.get(name)
-        if isinstance(value, dict) and isinstance(before, dict):
+        if isinstance(value, dict) and value and isinstance(before, dict):
             inner = {
                 key: item
                 for key, item in value.items()

@@ -147,11 +147,22 @@ class WorkloadStrategy(Strategy):
         errors = [
             FieldError.required(f"spec.{name}") for name in ("selector",) if not spec.get(name)
         ]
-        if old is not None and not errors and spec["selector"] != _selector(old):
+        if not errors:
+            errors += _unmatched(spec)
+        if old is not None and spec.get("selector") and spec["selector"] != _selector(old):
             errors.append(
                 FieldError.invalid("spec.selector", spec["selector"], "field is immutable")
             )
         return errors
+
+
+def _unmatched(spec: JsonObject) -> list[FieldError]:
+    wanted = member_of(member_of(spec, "selector"), "matchLabels")
+    labels = member_of(member_of(member_of(spec, "template"), "metadata"), "labels")
+    if wanted.items() <= labels.items():
+        return []
+    text = "`selector` does not match template `labels`"
+    return [FieldError.invalid("spec.template.metadata.labels", labels or None, text)]
 
 
 def _selector(obj: JsonObject) -> Json:
@@ -199,6 +210,18 @@ class NodeStrategy(Strategy):
     @override
     def prepare_create(self, obj: JsonObject) -> JsonObject:
         return {"spec": {}, "status": {}, **obj}
+
+    @override
+    def validate_rest(self, obj: JsonObject, old: JsonObject | None) -> list[FieldError]:
+        spec, before = member_of(obj, "spec"), member_of(old or {}, "spec")
+        return [
+            FieldError.forbidden(path, _SET_ONCE.format(name))
+            for path, name in (("spec.podCIDRs", "podCIDR"), ("spec.providerID", "providerID"))
+            if before.get(name) and spec.get(name) != before[name]
+        ]
+
+
+_SET_ONCE: Final = 'node updates may not change {} except from "" to valid'
 
 
 class PodStrategy(Strategy):

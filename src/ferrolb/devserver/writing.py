@@ -26,6 +26,7 @@ from ferrolb.devserver.bodies import (
     check_kind,
     known_fields,
     not_a_map,
+    not_operations,
     parse_applied,
     parse_object,
     parse_patch,
@@ -285,7 +286,7 @@ _PATCHERS: Final[dict[str, Patcher]] = {
 
 def _patched(call: Call, patcher: Patcher, old: JsonObject) -> JsonObject:
     patch = parse_patch(call)
-    if call.content_type != JSON_PATCH and not isinstance(patch, dict):
+    if not isinstance(patch, list if call.content_type == JSON_PATCH else dict):
         raise _not_a_patch(call, patch)
     try:
         patched = patcher(call, old, patch)
@@ -306,6 +307,8 @@ def _patched(call: Call, patcher: Patcher, old: JsonObject) -> JsonObject:
 def _not_a_patch(call: Call, patch: Json) -> ApiError:
     if patch is None:
         return bad_request("Invalid JSON Patch")
+    if call.content_type == JSON_PATCH:
+        return bad_request(f"error decoding patch: {not_operations(patch)}")
     text = not_a_map(patch)
     is_merge = call.content_type == MERGE_PATCH
     return bad_request(f"error decoding patch: {text}" if is_merge else text)

@@ -79,8 +79,17 @@ def test_workload_has_a_size_and_keeps_its_selector():
     assert loose(strategy.default(named(spec=spec)))["spec"]["replicas"] == 1
     assert loose(strategy.default(named(spec={"replicas": 0})))["spec"]["replicas"] == 0
     assert fields(strategy.on_create(named(spec={}))) == ["spec.selector"]
-    other = named(spec={"selector": {"matchLabels": {"a": "c"}}})
+    template = {"metadata": {"labels": {"a": "b"}}}
+    assert fields(strategy.on_create(named(spec=spec))) == ["spec.template.metadata.labels"]
+    other = named(spec={"selector": {"matchLabels": {}}, "template": template})
     assert fields(strategy.on_update(other, named(spec=spec))) == ["spec.selector"]
+
+
+def test_what_a_node_is_given_stays():
+    old = named(spec={"podCIDR": "10.0.0.0/24", "providerID": "a"})
+    new = named(spec={"podCIDR": "10.0.1.0/24"})
+    assert fields(NodeStrategy().on_update(new, old)) == ["spec.podCIDRs", "spec.providerID"]
+    assert fields(NodeStrategy().on_update(old, named(spec={}))) == []
 
 
 @pytest.mark.parametrize(

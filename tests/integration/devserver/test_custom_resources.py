@@ -233,7 +233,7 @@ def test_definition_whose_names_are_taken_is_not_served(devserver, kubectl, widg
     status = kubectl.json("get", "crd", "wodgets.example.com")["status"]
     conditions = {one["type"]: one for one in status["conditions"]}
     assert conditions["NamesAccepted"]["status"] == "False"
-    assert conditions["NamesAccepted"]["message"] == '"widget" is already in use'
+    assert conditions["NamesAccepted"]["message"] == '"WidgetList" is already in use'
     assert devserver.http.get("/apis/example.com/v1/wodgets").status_code == 404
     kubectl("delete", "crd", "wodgets.example.com")
     assert devserver.http.get("/apis/example.com/v1/widgets").status_code == 200

@@ -231,9 +231,8 @@ async def patch_object(cluster: "Cluster", call: Call) -> Response:
 async def apply_object(cluster: "Cluster", call: Call) -> Response:
     """Bring an object to what a manager wants of it, and make it where it is not there yet."""
     request = _applicable(call, parse_applied(call))
-    metadata = {**metadata_of(request), "name": metadata_of(request).get("name") or call.path.name}
-    request = {**request, "metadata": metadata}
-    matching_path(call, request)
+    metadata = metadata_of(request)
+    matching_path(call, {**request, "metadata": {"name": call.path.name, **metadata}})
     try:
         stored = cluster.store.get(call.key())
     except NotFoundError as error:
@@ -245,6 +244,7 @@ async def apply_object(cluster: "Cluster", call: Call) -> Response:
                 "was found"
             )
             raise conflict(call.target, text) from error
+        matching_path(call, request)
         obj = applied(call, None, _without_version(request), now=cluster.now())
         return await create_from(cluster, call, known_fields(call, obj))
     live = call.resource.outgoing(stored)

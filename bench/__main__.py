@@ -21,6 +21,8 @@ from bench.markdown import to_markdown
 from bench.programs import ROOT, BenchError
 from bench.progress import Progress
 from bench.report import Report
+from bench.server_cases import WatchLoad
+from bench.servers import Server, missing
 from bench.text import to_text
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
@@ -48,12 +50,20 @@ Examples:
 @click.option(
     "--existing", type=_SIZE, multiple=True, help="Size for latencies; default 10 and 10000."
 )
+@click.option(
+    "--server",
+    "servers",
+    type=click.Choice([str(server) for server in Server]),
+    multiple=True,
+    help="On which API server; default both, if the real one's binaries are there.",
+)
 @click.option("--samples", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option(
     "--quick",
     is_flag=True,
-    help="Tiny sizes, one run, layer 2 only if a --case names it: shows that it works, no more.",
+    help="Tiny sizes, one run, our own server, no layer 2, unless an option names the others: "
+    "shows that it works, no more.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 @click.option(
@@ -64,9 +74,11 @@ Examples:
 @click.option("--note", default="", help="A sentence on the circumstances, for the page.")
 @click.pass_context
 def main(ctx: click.Context, /, *, output: str, page: Path | None, note: str, **_: object) -> None:
-    """Measure the controller on the dev API server, beside a bare client."""
+    """Measure controller, speakers and the API servers under them, beside a bare client."""
     plan = _plan(ctx.params)
     is_whole = plan == Plan(cases=frozenset(Case))
+    left_out = {server: why for server in plan.servers if (why := missing(server))}
+    plan = replace(plan, servers=tuple(one for one in plan.servers if one not in left_out))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     date, before = datetime.now(UTC), BusyTime.now()
     try:
@@ -83,6 +95,7 @@ def main(ctx: click.Context, /, *, output: str, page: Path | None, note: str, **
         versions=versions(),
         others_cores=after.others_share(before),
         note=note,
+        left_out=[f"{server.label}: {why}" for server, why in left_out.items()],
         results=results,
         goals=judge(results),
     )
@@ -94,11 +107,22 @@ def _plan(flags: Mapping[str, Any]) -> Plan:
     if Case.CREATE_TO_ADDRESS in chosen:
         chosen.add(Case.CREATE_AFTER_DELETE)
     default = Plan(cases=frozenset(chosen))
+    if flags["servers"]:
+        default = replace(default, servers=tuple(Server(name) for name in flags["servers"]))
     if flags["quick"]:
         # a lab a case takes more than the half minute that is promised
         cases = frozenset(chosen if flags["cases"] else chosen - LAYER2)
-        sizes = {"services": (20,), "existing": (5,), "speaker_sizes": (10, 20)}
-        return replace(default, cases=cases, samples=3, runs=1, **sizes)
+        return replace(
+            default,
+            cases=cases,
+            services=(20,),
+            existing=(5,),
+            speaker_sizes=(10, 20),
+            samples=3,
+            runs=1,
+            servers=default.servers if flags["servers"] else (Server.DEV,),
+            watch_load=WatchLoad(watches=3, rate=50, seconds=1, objects=10),
+        )
     return replace(
         default,
         services=flags["services"] or default.services,

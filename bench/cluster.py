@@ -1,11 +1,11 @@
-"""A dev API server of our own, the Services on it, and what it has been asked."""
+"""An API server of our own, the Services on it, and what it has been asked."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -24,6 +24,7 @@ from bench.objects import (
 )
 from bench.programs import BenchError, Program
 from bench.progress import Progress
+from bench.servers import Server
 from ferrolb.kube import (
     IP_ADDRESS_POOLS,
     L2_ADVERTISEMENTS,
@@ -39,6 +40,9 @@ from ferrolb.kube import (
 START_DEADLINE_S: Final = 60.0
 """For the API server to answer."""
 
+STOP_DEADLINE_S: Final = 20.0
+"""For it to end with all that it has started; a real one is given time by its own program."""
+
 T = TypeVar("T")
 
 _CONNECTIONS: Final = 16
@@ -50,8 +54,11 @@ class Cluster:
     """A running API server with a pool, and the Services created on it so far."""
 
     folder: Path
+    kind: Server
     kubeconfig: Path
     server: Program
+    ready_s: float
+    """How long it took to answer."""
     client: ApiClient
     progress: Progress
     alive: deque[int] = field(default_factory=deque)
@@ -84,6 +91,11 @@ class Cluster:
             await self.create_service()
 
         await at_once(range(count), create)
+
+    def created_by_load(self, count: int) -> None:
+        """Take note of Services that `bench.load` has created, from the first one on."""
+        self.alive.extend(range(count))
+        self.made = count
 
     async def clear_statuses(self) -> None:
         """Make all Services pending again."""
@@ -149,16 +161,18 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running_cluster(folder: Path, progress: Progress) -> AsyncIterator[Cluster]:
+async def running_cluster(
+    folder: Path, progress: Progress, kind: Server = Server.DEV
+) -> AsyncIterator[Cluster]:
     """Start an API server with all that the cases need in a new `folder`; end it behind the block.
 
     Raises:
         BenchError: it does not answer.
     """
     kubeconfig = folder / "kubeconfig"
-    server = _start_server(folder, kubeconfig)
+    server = _start_server(folder, kubeconfig, kind)
     try:
-        await wait_for("the API server", server, kubeconfig.exists)
+        ready_s = await wait_for("the API server", server, kubeconfig.exists)
         async with connect(kubeconfig) as client:
             await client.create(NAMESPACES.path(), namespace_object())
             await client.create(IP_ADDRESS_POOLS.path(POOL_NAMESPACE), pool_object())
@@ -166,6 +180,8 @@ async def running_cluster(folder: Path, progress: Progress) -> AsyncIterator[Clu
             await client.create(NODES.path(), node_object())
             yield Cluster(
                 folder=folder,
+                kind=kind,
+                ready_s=ready_s,
                 kubeconfig=kubeconfig,
                 server=server,
                 client=client,
@@ -175,10 +191,11 @@ async def running_cluster(folder: Path, progress: Progress) -> AsyncIterator[Clu
         server.stop()
 
 
-def _start_server(folder: Path, kubeconfig: Path) -> Program:
+def _start_server(folder: Path, kubeconfig: Path, kind: Server) -> Program:
     folder.mkdir()
-    words = ("ferrolb", "devserver", "--write-kubeconfig", str(kubeconfig))
-    return Program.start("devserver", words, folder / "devserver.log")
+    words = (*kind.words, "--write-kubeconfig", str(kubeconfig))
+    program = Program.start(kind.label, words, folder / "server.log")
+    return replace(program, stop_deadline_s=STOP_DEADLINE_S)
 
 
 async def wait_for(

@@ -8,6 +8,8 @@ from itertools import groupby
 from statistics import median
 from typing import Final
 
+from bench.servers import Server
+
 
 class Case(StrEnum):
     """What is measured."""
@@ -17,6 +19,10 @@ class Case(StrEnum):
     CONTROLLER_FROM_NOTHING = "controller-from-nothing"
     CONTROLLER_RESTART = "controller-restart"
     CREATE_AFTER_DELETE = "create-to-address-after-delete"
+    SERVER_START = "server-start"
+    SERVER_CREATE = "server-create"
+    SERVER_LIST = "server-list"
+    SERVER_WATCH = "server-watch"
     ARP_REPLY = "arp-reply"
     NDP_REPLY = "ndp-reply"
     ARP_LOAD = "arp-load"
@@ -32,6 +38,11 @@ class Case(StrEnum):
 LAYER2: Final = frozenset(list(Case)[list(Case).index(Case.ARP_REPLY) :])
 """The cases that need a lab."""
 
+SERVER: Final = frozenset(
+    {Case.SERVER_START, Case.SERVER_CREATE, Case.SERVER_LIST, Case.SERVER_WATCH}
+)
+"""The cases that are about an API server, not about what talks to it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
@@ -41,6 +52,7 @@ class Measurement:
     services: int
     figures: Mapping[str, float]
     requests: Mapping[str, int] = field(default_factory=dict)
+    server: Server = Server.DEV
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +73,7 @@ class Result:
     runs: int
     figures: Mapping[str, Spread]
     requests: Mapping[str, Spread]
+    server: Server = Server.DEV
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +95,7 @@ class Judgement:
     goal: Goal
     services: int
     value: float
+    server: Server = Server.DEV
 
     @property
     def is_met(self) -> bool:
@@ -159,11 +173,11 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def combine(measurements: Sequence[Measurement]) -> list[Result]:
-    """Put the runs of each case and size together, in the order of `Case` and size."""
-    order = list(Case)
+    """Put the runs of each case, size and server together, in that order."""
+    order, servers = list(Case), list(Server)
 
-    def place(one: Measurement) -> tuple[int, int]:
-        return order.index(one.case), one.services
+    def place(one: Measurement) -> tuple[int, int, int]:
+        return order.index(one.case), one.services, servers.index(one.server)
 
     groups = groupby(sorted(measurements, key=place), key=place)
     return [_combined(list(group)) for _, group in groups]
@@ -172,7 +186,12 @@ def combine(measurements: Sequence[Measurement]) -> list[Result]:
 def judge(results: Sequence[Result]) -> list[Judgement]:
     """Hold each result to the goals for it."""
     return [
-        Judgement(goal=goal, services=result.services, value=result.figures[goal.figure].median)
+        Judgement(
+            goal=goal,
+            services=result.services,
+            value=result.figures[goal.figure].median,
+            server=result.server,
+        )
         for goal in GOALS
         for result in results
         if result.case is goal.case
@@ -185,6 +204,7 @@ def _combined(runs: Sequence[Measurement]) -> Result:
     return Result(
         case=runs[0].case,
         services=runs[0].services,
+        server=runs[0].server,
         runs=len(runs),
         figures=_spreads([run.figures for run in runs]),
         requests=_spreads([run.requests for run in runs]),

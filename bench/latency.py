@@ -57,7 +57,7 @@ async def measure_latency(cluster: Cluster, samples: int) -> list[Measurement]:
             await cluster.delete_oldest()
             after_delete_ms.append(await _create_one(cluster, addresses))
     return [
-        Measurement(case=case, services=services, figures=_figures(times_ms))
+        Measurement(case=case, services=services, server=cluster.kind, figures=_figures(times_ms))
         for case, times_ms in (
             (Case.CREATE_TO_ADDRESS, plain_ms),
             (Case.CREATE_AFTER_DELETE, after_delete_ms),

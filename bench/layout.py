@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from bench.figures import Case, Result, Spread
+from bench.figures import SERVER, Case, Result, Spread
+from bench.servers import Server
 
 TITLES: Final = {
     Case.CREATE_TO_ADDRESS: "Create to address",
@@ -10,6 +11,10 @@ TITLES: Final = {
     Case.CONTROLLER_FROM_NOTHING: "Controller from nothing",
     Case.CONTROLLER_RESTART: "Controller restart",
     Case.CREATE_AFTER_DELETE: "Create to address, right after a deletion",
+    Case.SERVER_START: "API server: start",
+    Case.SERVER_CREATE: "API server: Services created on 50 connections",
+    Case.SERVER_LIST: "API server: all Services listed, 500 a page",
+    Case.SERVER_WATCH: "API server: watches while config maps change",
     Case.ARP_REPLY: "ARP replies",
     Case.NDP_REPLY: "Neighbor advertisements",
     Case.ARP_LOAD: "ARP replies at 20,000 questions/s and 100 API changes/s",
@@ -24,13 +29,16 @@ TITLES: Final = {
 
 FIGURES: Final = {
     "wall_s": ("start → last address", "s"),
+    "all_s": ("in all", "s"),
     "p50_s": ("start → half of the addresses", "s"),
     "p99_s": ("start → 99 % of the addresses", "s"),
     "writing_s": ("first write → last address", "s"),
     "ready_s": ("start → ready", "s"),
     "settled_s": ("start → nothing left to do", "s"),
     "cpu_s": ("CPU", "s"),
+    "created_per_s": ("created a second", ""),
     "server_cpu_s": ("CPU of the API server", "s"),
+    "load_cpu_s": ("CPU of the load generator", "s"),
     "peak_rss_mb": ("peak RSS", "MB"),
     "writes_per_service": ("status writes a Service", ""),
     "status_writes": ("status writes to Services and pools", ""),
@@ -52,7 +60,10 @@ FIGURES: Final = {
     "overlap_p99_ms": ("p99 of two answering", "ms"),
     "overlap_max_ms": ("max of two answering", "ms"),
     "lost": ("lost", ""),
+    "resumed": ("watches opened again", ""),
     "rate": ("questions a second", ""),
+    "watches": ("watches", ""),
+    "asked_per_s": ("changes a second asked for", ""),
     "changes_per_s": ("API changes a second", ""),
     "moved": ("addresses that moved", ""),
     "cpu_share": ("CPU", "%"),
@@ -70,6 +81,14 @@ def rows(result: Result) -> list[tuple[str, str, str]]:
         for name, (label, unit) in FIGURES.items()
         if name in result.figures
     ]
+
+
+def title(result: Result) -> str:
+    """Say what a result is of."""
+    services = f", {result.services:,} Services" if result.services else ""
+    is_named = result.server is Server.REAL and result.case not in SERVER
+    server = f", on {result.server.label}" if is_named else ""
+    return f"{TITLES[result.case]}{services}{server}"
 
 
 def number(value: float) -> str:

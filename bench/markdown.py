@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from bench.layout import TITLES, number, rows
+from bench.beside import controllers_beside, servers_beside
+from bench.figures import SERVER
+from bench.layout import TITLES, number, rows, title
 from bench.report import Report
+from bench.servers import Server
 
 _METHOD: Final = Path(__file__).with_name("method.md")
 _METALLB: Final = Path(__file__).with_name("metallb.md")
@@ -22,8 +25,11 @@ def to_markdown(report: Report) -> str:
         _METHOD.read_text(encoding="utf-8"),
     ]
     lines += ["## Figures", "", "Medians, and from the smallest to the largest run.", ""]
+    lines += [*controllers_beside(report.results), *servers_beside(report.results)]
     for result in report.results:
-        lines += [f"### {TITLES[result.case]}, {result.services:,} Services", ""]
+        if result.case in SERVER:
+            continue
+        lines += [f"### {title(result)}", ""]
         runs = "One run." if result.runs == 1 else f"{result.runs} runs."
         lines += [runs, "", "| figure | value | runs |", "|---|---|---|"]
         lines += [f"| {name} | {value} | {span} |" for name, value, span in rows(result)]
@@ -44,7 +50,8 @@ def _circumstances(report: Report) -> list[str]:
         f"{machine['kernel']}.",
         f"- Versions: {versions}.",
         f"- Other programs kept {report.others_cores:.2f} cores busy meanwhile, on average.",
-        "- Three runs unless said otherwise; from 10,000 Services on, one.",
+        "- Three runs unless said otherwise; from 10,000 Services on and on kube-apiserver, one.",
+        *(f"- Left out: {text}" for text in report.left_out),
     ]
     return [*lines, f"- {report.note}"] if report.note else lines
 
@@ -53,8 +60,9 @@ def _goals(report: Report) -> list[str]:
     lines = ["## Goals", "", "| case | Services | goal | measured | |", "|---|---|---|---|---|"]
     for one in report.goals:
         verdict = "met" if one.is_met else "**missed**"
+        server = f", on {one.server.label}" if one.server is Server.REAL else ""
         lines.append(
-            f"| {TITLES[one.goal.case]} | {one.services:,} | {one.goal.text} ≤ "
+            f"| {TITLES[one.goal.case]}{server} | {one.services:,} | {one.goal.text} ≤ "
             f"{number(one.goal.limit)} | {number(one.value)} | {verdict} |"
         )
     return lines

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -29,6 +30,15 @@ class Cost:
     cpu_s: float
     peak_rss_mb: float
     """Highest resident memory so far, in units of 1,000,000 bytes."""
+    rss_mb: float = 0.0
+    """Resident memory now."""
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            cpu_s=self.cpu_s + other.cpu_s,
+            peak_rss_mb=self.peak_rss_mb + other.peak_rss_mb,
+            rss_mb=self.rss_mb + other.rss_mb,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,7 @@ class Program:
     log: Path
     started: float
     """`time.monotonic()` right before the process was made."""
+    stop_deadline_s: float = STOP_DEADLINE_S
 
     @classmethod
     def start(cls, name: str, words: Sequence[str], log: Path) -> Self:
@@ -72,19 +83,22 @@ class Program:
             BenchError: it has ended.
         """
         self.check()
-        folder = Path("/proc", str(self.popen.pid))
         try:
-            # the command's name, in parentheses, may hold blanks
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            status = (folder / "status").read_text().splitlines()
+            return _cost_of(self.popen.pid)
         except OSError as error:
-            raise BenchError(f"{self.name}: no figures in {folder}: {error}") from error
-        user, system = int(fields[11]), int(fields[12])
-        peak_kib = [int(line.split()[1]) for line in status if line.startswith("VmHWM:")]
-        return Cost(
-            cpu_s=(user + system) / _TICKS_PER_S,
-            peak_rss_mb=sum(peak_kib) * 1024 / 1e6,
-        )
+            raise BenchError(f"{self.name}: no figures: {error}") from error
+
+    def whole_cost(self) -> Cost:
+        """Read what the process and all that it started have used so far, and still run.
+
+        Raises:
+            BenchError: it has ended.
+        """
+        cost = self.cost()
+        for pid in _descendants(self.popen.pid):
+            with suppress(OSError):
+                cost += _cost_of(pid)
+        return cost
 
     def stop(self) -> None:
         """End it: SIGTERM, then SIGKILL."""
@@ -92,7 +106,7 @@ class Program:
             return
         self.popen.terminate()
         try:
-            self.popen.wait(STOP_DEADLINE_S)
+            self.popen.wait(self.stop_deadline_s)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
@@ -102,3 +116,34 @@ class Program:
 
     def _log_tail(self) -> str:
         return "\n".join(self._printed().splitlines()[-10:])
+
+
+def _cost_of(pid: int) -> Cost:
+    folder = Path("/proc", str(pid))
+    # the command's name, in parentheses, may hold blanks
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    kib = dict.fromkeys(("VmHWM", "VmRSS"), 0)
+    for line in (folder / "status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in kib:
+            kib[name] = int(value.split()[0])
+    return Cost(
+        cpu_s=(user + system) / _TICKS_PER_S,
+        peak_rss_mb=kib["VmHWM"] * 1024 / 1e6,
+        rss_mb=kib["VmRSS"] * 1024 / 1e6,
+    )
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for child in _children(pid):
+        yield child
+        yield from _descendants(child)
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for folder in Path("/proc", str(pid), "task").iterdir():
+        with suppress(OSError):
+            found += [int(text) for text in (folder / "children").read_text().split()]
+    return found

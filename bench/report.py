@@ -19,6 +19,8 @@ class Report:
     others_cores: float
     """How many cores other programs kept busy meanwhile, on average."""
     note: str
+    left_out: Sequence[str]
+    """What could not be measured here, and why."""
     results: Sequence[Result]
     goals: Sequence[Judgement]
 
@@ -28,6 +30,7 @@ class Report:
             {
                 "case": one.goal.case,
                 "services": one.services,
+                "server": one.server,
                 "goal": one.goal.text,
                 "limit": one.goal.limit,
                 "value": one.value,

@@ -20,7 +20,9 @@ CONVERGENCE = {
     "peak_rss_mb",
     "writes_per_service",
 }
-LATENCY = {"p50_ms", "p99_ms", "max_ms", "samples"}
+SPREAD = {"p50_ms", "p99_ms", "max_ms"}
+LATENCY = {*SPREAD, "samples"}
+COST = {"server_cpu_s", "load_cpu_s", "rss_mb"}
 
 
 def bench(*arguments):
@@ -59,6 +61,18 @@ def test_every_case_has_all_its_figures(run):
             "all_writes",
         },
         "create-to-address-after-delete": LATENCY,
+        "server-start": {"ready_s", "server_cpu_s", "rss_mb"},
+        "server-create": {"all_s", "created_per_s", *SPREAD, *COST},
+        "server-list": {"all_s", *SPREAD, *COST},
+        "server-watch": {
+            "watches",
+            "asked_per_s",
+            "changes_per_s",
+            "lost",
+            "resumed",
+            *SPREAD,
+            *COST,
+        },
     }
     for result in report["results"]:
         assert result["runs"] == 1
@@ -73,6 +87,25 @@ def test_counts_are_the_servers_own(run):
         assert by_case[case]["services"] == 20
         assert by_case[case]["requests"]["PATCH services/status"]["median"] == 20
     assert "PATCH services/status" not in by_case["controller-restart"]["requests"]
+
+
+def test_every_watch_has_seen_every_change(run):
+    report, _ = run
+    [result] = [one for one in report["results"] if one["case"] == "server-watch"]
+    assert result["figures"]["watches"]["median"] == 3
+    assert result["figures"]["lost"]["median"] == 0
+
+
+def test_what_cannot_be_measured_here_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("FERROLB_ENVTEST_DIR", str(tmp_path))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    arguments = ("--quick", "--server", "real", "--case", "controller-restart", "-o", "json")
+    done = bench(*arguments)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["results"] == []
+    [line] = report["left_out"]
+    assert line.startswith("kube-apiserver: ")
 
 
 def test_goals_and_circumstances_are_told(run):

@@ -4,6 +4,7 @@ import pytest
 from bench.counts import Requests
 from bench.figures import Case
 from bench.programs import Cost
+from bench.servers import Server
 from bench.watching import Observation
 
 
@@ -16,6 +17,7 @@ def observation(*timeline):
         cost=Cost(cpu_s=1.5, peak_rss_mb=42.0),
         server_cpu_s=2.0,
         requests=Requests(written, Counter()),
+        server=Server.REAL,
     )
 
 

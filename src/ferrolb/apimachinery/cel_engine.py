@@ -16,6 +16,9 @@ from ferrolb.model import Json, JsonObject
 
 _UNDECLARED_OLD_SELF: Final = "undeclared reference to 'oldSelf"
 _ERROR_CODE: Final = re.compile(r"^[A-Z_]+: ")
+_NO_FIELDS: Final = re.compile(
+    r"expression of type '(\w+)' cannot be the operand of a select operation"
+)
 _RETURNS: Final = {
     "BOOL": "cel expression must evaluate to a bool",
     "STRING": "messageExpression must evaluate to a string",
@@ -71,6 +74,7 @@ def _compile(text: str, self_type: str, returns: str, form: str) -> cel.Expressi
         expression = _environment(self_type, form).compile(source)
     except RuntimeError as error:
         message = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+        message = _NO_FIELDS.sub(r"type '\1' does not support field selection", message)
         raise CelCompileError(f"compilation failed: {message}") from error
     actual = expression.return_type().name()
     if actual not in {returns, "DYN"}:

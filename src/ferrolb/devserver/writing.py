@@ -179,9 +179,19 @@ def updated(cluster: "Cluster", call: Call, obj: JsonObject, stored: JsonObject)
     return cluster.store.update(
         call.key(),
         resource.incoming(new),
-        generation_changed=False if call.is_status else None,
+        generation_changed=_has_generation_changed(call, new, old),
         dry_run=call.is_dry_run,
     )
+
+
+def _has_generation_changed(call: Call, new: JsonObject, old: JsonObject) -> bool | None:
+    """Tell whether a write is one of those that generations count; None: the store sees it."""
+    if call.is_status:
+        return False
+    traits = call.resource.traits
+    if traits.is_custom and not traits.has_status and new.get("status") != old.get("status"):
+        return True
+    return None
 
 
 def _check_preconditions(call: Call, preconditions: Preconditions, stored: JsonObject) -> None:

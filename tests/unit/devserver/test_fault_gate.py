@@ -1,10 +1,12 @@
 """What the fault gate takes as a rule, which requests a rule is about, how often it acts."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
 
-from ferrolb.devserver.fault_gate import check_reach
+from ferrolb.devserver.fault_gate import Caller, FaultGate, check_reach
 from ferrolb.devserver.fault_rules import (
     MAX_DELAY_S,
     MAX_RULES,
@@ -203,3 +205,55 @@ def test_loopback_is_where_a_gate_may_stand(host):
 def test_no_gate_where_others_could_reach_it(host):
     with pytest.raises(StartupError, match="loopback"):
         check_reach(host)
+
+
+class Answer:
+    """What a gate before an API that answers nothing says to a request."""
+
+    def __init__(self, gate: FaultGate, method: str, path: str, authorization: str = "") -> None:
+        self.code, self.body = 0, b""
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "headers": [(b"authorization", authorization.encode())],
+        }
+        asyncio.run(gate(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def _send(self, message: Any) -> None:
+        self.code = message.get("status", self.code)
+        self.body += message.get("body", b"")
+
+
+async def no_api(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 299, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def identify(authorization: str | None) -> Caller | None:
+    callers = {"boss": True, "guest": False}
+    if authorization not in callers:
+        return None
+    return Caller(name=authorization, is_administrator=callers[authorization])
+
+
+@pytest.mark.parametrize(("who", "code"), [("boss", 200), ("guest", 403), ("nobody", 401)])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_faults_are_the_administrators_business(who, code, method):
+    answer = Answer(FaultGate(no_api, identify), method, "/ferrolb/faults", who)
+    assert answer.code == code
+    assert code == 200 or json.loads(answer.body)["code"] == code
+
+
+def test_what_is_no_request_on_a_resource_is_not_looked_at():
+    gate = FaultGate(no_api, identify)
+    gate._table.add(FaultRule(action=Refuse(code=500)), now=0.0)
+    assert Answer(gate, "GET", "/healthz").code == 299
+    assert Answer(gate, "GET", "/ferrolb/faultsx").code == 299
+    assert Answer(gate, "HEAD", "/api/v1/nodes").code == 299
+    assert Answer(gate, "GET", "/api/v1/nodes").code == 500
+    assert Answer(gate, "GET", "/api/v1/nodes/a").code == 500

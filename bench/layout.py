@@ -49,6 +49,7 @@ FIGURES: Final = {
     "p50_ms": ("p50", "ms"),
     "p99_ms": ("p99", "ms"),
     "max_ms": ("max", "ms"),
+    "post_p50_ms": ("p50 of the answer to the POST", "ms"),
     "p50_us": ("p50", "us"),
     "p99_us": ("p99", "us"),
     "max_us": ("max", "us"),

@@ -21,7 +21,7 @@ CONVERGENCE = {
     "writes_per_service",
 }
 SPREAD = {"p50_ms", "p99_ms", "max_ms"}
-LATENCY = {*SPREAD, "samples"}
+LATENCY = {*SPREAD, "post_p50_ms", "samples"}
 COST = {"server_cpu_s", "load_cpu_s", "rss_mb"}
 
 

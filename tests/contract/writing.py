@@ -120,7 +120,7 @@ def config_maps(api: ApiServer, namespace: str) -> Objects:
 
 
 def pools(api: ApiServer, namespace: str) -> Objects:
-    """Return the address pools of a namespace: a custom resource without a status of its own."""
+    """Return the address pools of a namespace: a custom resource that is always served."""
     return own_resources(api, namespace, "IPAddressPool")
 
 

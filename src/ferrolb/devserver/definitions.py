@@ -1,6 +1,7 @@
 """Custom resource definitions: their rules, their status, and the resources they bring."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -159,11 +160,25 @@ def served_resources(definition: JsonObject) -> list[ServedResource]:
         categories=_texts(names, "categories"),
         list_kind=str(names.get("listKind") or ""),
     )
+    stored = [version for _, version in versions_of(spec) if version.get("storage") is True]
+    to_storage = _storage_defaults(stored[0]) if stored else None
     return [
-        _served_version(definition, version, called, group)
+        replace(
+            _served_version(definition, version, called, group),
+            to_storage=None if version in stored else to_storage,
+        )
         for _, version in versions_of(spec)
         if version.get("served") is True
     ]
+
+
+def _storage_defaults(version: JsonObject) -> Callable[[JsonObject], JsonObject] | None:
+    """Return what an object written in another version becomes where it is stored."""
+    schema = schema_of(version)
+    if schema is None:
+        return None
+    view = SchemaView.of(custom_resource_schema(schema), builtin_components())
+    return lambda obj: apply_defaults(obj, view)
 
 
 def _served_version(

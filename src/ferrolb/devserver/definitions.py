@@ -15,6 +15,7 @@ from ferrolb.apimachinery import (
     compile_rules,
     custom_format,
     custom_resource_schema,
+    prune,
     tolerated_rules,
     validate_resource,
     validate_status,
@@ -161,24 +162,33 @@ def served_resources(definition: JsonObject) -> list[ServedResource]:
         list_kind=str(names.get("listKind") or ""),
     )
     stored = [version for _, version in versions_of(spec) if version.get("storage") is True]
-    to_storage = _storage_defaults(stored[0]) if stored else None
-    return [
-        replace(
-            _served_version(definition, version, called, group),
-            to_storage=None if version in stored else to_storage,
-        )
+    served = [
+        (version, _served_version(definition, version, called, group))
         for _, version in versions_of(spec)
         if version.get("served") is True
     ]
+    return [
+        resource if version in stored else _as_stored(resource, stored)
+        for version, resource in served
+    ]
 
 
-def _storage_defaults(version: JsonObject) -> Callable[[JsonObject], JsonObject] | None:
-    """Return what an object written in another version becomes where it is stored."""
-    schema = schema_of(version)
-    if schema is None:
-        return None
+def _as_stored(resource: ServedResource, stored: list[JsonObject]) -> ServedResource:
+    """Return a resource whose version is another than objects are stored in.
+
+    What is written gets the defaults of the stored version too, and what is read has no fields but
+    those of the version read.
+    """
+    schema = schema_of(stored[0]) if stored else None
+    shown = resource.schema
+    if schema is None or shown is None:
+        return resource
     view = SchemaView.of(custom_resource_schema(schema), builtin_components())
-    return lambda obj: apply_defaults(obj, view)
+    return replace(
+        resource,
+        to_storage=lambda obj: apply_defaults(obj, view),
+        from_storage=lambda obj: prune(obj, shown)[0],
+    )
 
 
 def _served_version(

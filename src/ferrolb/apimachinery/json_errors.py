@@ -23,7 +23,9 @@ def json_error_text(body: bytes) -> str:
         json.loads(body)
     except json.JSONDecodeError as error:
         return _text(error)
-    except (ValueError, RecursionError):
+    except UnicodeDecodeError as error:
+        return f"invalid character '\\x{body[error.start]:02x}' looking for beginning of value"
+    except RecursionError:
         return "exceeded max depth"
     return ""
 

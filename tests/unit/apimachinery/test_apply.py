@@ -10,6 +10,7 @@ from ferrolb.apimachinery import (
     MalformedPatchError,
     ManagedFieldsError,
     PatchError,
+    SchemaView,
     Writer,
     apply,
     track_update,
@@ -510,6 +511,14 @@ def test_client_without_a_name_is_unknown():
             changed(service(), "status", conditions=[{"status": "True"}]),
             ".status.conditions: element 0: the entry lacks",
         ),
+        (service(selector="x"), ".spec.selector: expected map, got &{x}"),
+        (service(ports="x"), ".spec.ports: expected list, got &{x}"),
+        (service(ports=5), ".spec.ports: expected list, got &{5}"),
+        (service(type=1), ".spec.type: expected string, got &value.valueUnstructured{Value:1}"),
+        (
+            service(ports=[{"port": "x"}]),
+            ".spec.ports[0].port: expected numeric (int or float), got *value.valueUnstructured",
+        ),
         (
             changed(service(), "metadata", finalizers=["a", {}]),
             ".metadata.finalizers: element 1: the entry lacks",
@@ -520,6 +529,26 @@ def test_request_that_has_no_owner_is_refused(request_, error):
     with pytest.raises(PatchError) as caught:
         applied_by("a", None, request_)
     assert error in str(caught.value)
+
+
+def test_types_of_a_request_are_those_of_the_schema():
+    flag: JsonObject = {"type": "boolean"}
+    either: JsonObject = {"x-kubernetes-int-or-string": True}
+    schema = SchemaView.of({"type": "object", "properties": {"flag": flag, "either": either}})
+    writer = Writer(manager="a", api_version="v1", now=NOW)
+    base: JsonObject = {"apiVersion": "v1", "kind": "K", "metadata": {"name": "n"}}
+    made = apply(None, {**base, "either": 5, "flag": None}, writer, schema=schema, force=False)
+    assert made["either"] == 5
+    with pytest.raises(PatchError, match="expected boolean, got "):
+        apply(None, {**base, "flag": 5}, writer, schema=schema, force=False)
+
+
+def test_kubectl_does_not_take_over_by_what_it_cannot_have_applied():
+    request = service(type="ClusterIP", bogus="x")
+    live = client_side(service(type="ClusterIP"))
+    live = changed(live, "metadata", annotations={LAST_APPLIED: json.dumps(request)})
+    with pytest.raises(ApplyConflictError):
+        applied_by("kubectl", live, service(type="LoadBalancer"))
 
 
 def test_request_in_another_version_is_refused():

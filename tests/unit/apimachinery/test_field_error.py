@@ -1,6 +1,6 @@
 import pytest
 
-from ferrolb.apimachinery import FieldError, FieldErrorKind, format_value, join_errors
+from ferrolb.apimachinery import FieldError, FieldErrorKind, format_value, go_text, join_errors
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,19 @@ def test_several_errors_stand_in_brackets_once_each():
     first, second = FieldError.required("a"), FieldError.required("b")
     assert join_errors([first]) == "a: Required value"
     assert join_errors([first, second, first]) == "[a: Required value, b: Required value]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "<nil>"),
+        (True, "true"),
+        (False, "false"),
+        ("a b", "a b"),
+        (5, "5"),
+        (1.5, "1.5"),
+        ({"b": [1, "x"], "a": {}}, "map[a:map[] b:[1 x]]"),
+    ],
+)
+def test_values_as_go_prints_them(value, text):
+    assert go_text(value) == text

@@ -187,3 +187,17 @@ def test_strict_error_names_all_fields():
     assert strict_error_text(errors[1:]) == (
         'strict decoding error: unknown field "spec.foo", unknown field "spec.bar"'
     )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kept"),
+    [
+        ({"labels": {"a": None}}, {"labels": {"a": ""}}),
+        ({"labels": {}}, {}),
+        ({"labels": None}, {}),
+        ({"managedFields": []}, {"managedFields": []}),
+    ],
+)
+def test_nothing_in_the_apis_own_types(metadata, kept):
+    view = SchemaView.of(custom_resource_schema({}), COMPONENTS)
+    assert prune({"metadata": metadata}, view) == ({"metadata": kept}, [])

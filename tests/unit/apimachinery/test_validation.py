@@ -283,3 +283,9 @@ def test_error_names_the_cause_for_a_status():
         "message": "Required value",
         "field": "spec",
     }
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
+def test_numbers_beyond_all_integers_are_none(value):
+    (error,) = validate({"a": value}, SchemaView.of({"properties": {"a": {"type": "integer"}}}))
+    assert str(error) == ('a: Invalid value: "number": a in body must be of type integer: "number"')

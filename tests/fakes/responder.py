@@ -28,7 +28,8 @@ class Counts:
     def request_received(self, ip):
         self.counts["requests"] += 1
 
-    def response_sent(self, ip):
+    def answered(self, ip):
+        self.counts["requests"] += 1
         self.counts["responses"] += 1
 
     def gratuitous_sent(self, ip):

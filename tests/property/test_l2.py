@@ -33,6 +33,7 @@ from ferrolb.l2 import (
 from ferrolb.model import InterfaceRule, IPAddress, MacAddress, ServiceKey
 
 CLIENT = bytes.fromhex("0200000000aa")
+KEY = ServiceKey("default", "service")
 Pair = tuple[int, IPAddress]
 IPS = [ip_address(text) for text in ("10.0.0.5", "10.0.0.6", "fd00::5", "fd00::1:0:5", "fd00::6")]
 NAMES = ("eth0", "eth1", "eth2")
@@ -127,6 +128,51 @@ def test_any_bytes_are_judged_and_nothing_malformed_is_answered(frame):
     if reply is not None:
         assert frame[12:14] == reply.frame[12:14]
         decode(reply.frame)
+
+
+@given(HOST_MACS, HOST_MACS, st.none() | HOST_MACS, st.lists(IPV6, min_size=3, max_size=3))
+def test_an_advertisement_is_what_the_codec_would_write(mac, asker, option, ips):
+    link_local, source, target = ips
+    announcer = Announcer(refresh_s=0)
+    used = Interface(
+        index=1,
+        name="eth0",
+        mac=MacAddress(mac),
+        link_local=IPv6Address(link_local),
+        has_arp=False,
+        has_ndp=True,
+    )
+    announcer.set_interfaces({1: used}, now=0.0)
+    announcer.announce(KEY, {IPv6Address(target): InterfaceRule()}, now=0.0)
+    frame = encode_nd(
+        NdMessage(
+            mac,
+            asker,
+            source,
+            target,
+            is_solicitation=True,
+            flags=0,
+            target=target,
+            link_layer=option,
+        )
+    )
+    outcome = announcer.on_frame(1, frame, now=0.0)
+    if mac in (asker, option) or source == link_local:
+        assert outcome == Drop(DropReason.OWN_FRAME)
+    else:
+        assert isinstance(outcome, Reply)
+        assert outcome.frame == encode_nd(
+            NdMessage(
+                option or asker,
+                mac,
+                link_local,
+                source,
+                is_solicitation=False,
+                flags=0x60,
+                target=target,
+                link_layer=mac,
+            )
+        )
 
 
 @given(st.binary(max_size=120))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ferrolb.model import IPAddress, MacAddress
 
@@ -57,9 +57,11 @@ class DropReason(StrEnum):
     """A claim, but one for that address has just been reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Send the frame through the interface that the question came from."""
+class Reply(NamedTuple):
+    """Send the frame through the interface that the question came from.
+
+    A tuple: one is made for each question, and a frozen dataclass takes twice as long.
+    """
 
     ip: IPAddress
     """The address that was asked for."""

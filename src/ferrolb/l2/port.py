@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address
 from typing import Final
 
-from ferrolb.l2.arp import ArpAnswers, ArpPacket, decode_arp, gratuitous_arp
+from ferrolb.l2.arp import ArpAnswers, gratuitous_arp, read_arp
 from ferrolb.l2.constants import (
     ARP_REQUEST,
     BROADCAST,
@@ -67,27 +67,23 @@ class Port:
         answers = self._arp
         if answers is None:
             return DROPS[DropReason.NO_RESPONDER]
-        packet = decode_arp(frame)
-        mac = packet.sender_mac
-        if mac in own_macs or packet.source in own_macs:
+        # read, judged and answered in one place: this is the path of a reply
+        destination, source, operation, mac, sender_ip, _, target_ip = read_arp(frame)
+        if mac in own_macs or source in own_macs:
             return DROPS[DropReason.OWN_FRAME]
-        answer = self._answer_arp(packet, answers, held)
-        claimed = self.addresses.get(packet.sender_ip)
+        answer: Reply | Drop
+        if operation != ARP_REQUEST:
+            answer = DROPS[DropReason.NOT_A_QUESTION]
+        elif destination not in (BROADCAST, self.interface.mac):
+            answer = DROPS[DropReason.ETHERNET_DESTINATION]
+        elif (ip := self.addresses.get(target_ip)) is None:
+            answer = _not_ours(target_ip, held)
+        else:
+            answer = Reply(ip, answers.to(mac, sender_ip, target_ip))
+        claimed = self.addresses.get(sender_ip)
         if claimed is None:
             return answer
         return Claimed(claimed, MacAddress(mac), answer if isinstance(answer, Reply) else None)
-
-    def _answer_arp(
-        self, packet: ArpPacket, answers: ArpAnswers, held: dict[bytes, IPAddress]
-    ) -> Reply | Drop:
-        if packet.operation != ARP_REQUEST:
-            return DROPS[DropReason.NOT_A_QUESTION]
-        if packet.destination not in (BROADCAST, self.interface.mac):
-            return DROPS[DropReason.ETHERNET_DESTINATION]
-        ip = self.addresses.get(packet.target_ip)
-        if ip is None:
-            return _not_ours(packet.target_ip, held)
-        return Reply(ip, answers.to(packet))
 
     def _judge_nd(
         self, frame: bytes, held: dict[bytes, IPAddress], own_macs: frozenset[bytes]

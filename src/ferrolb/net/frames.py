@@ -36,10 +36,10 @@ class FrameObserver(Protocol):
     """Told what is worth counting, on the path of a reply: count, do no more."""
 
     def request_received(self, ip: IPAddress) -> None:
-        """Somebody asked for an address announced here."""
+        """Somebody asked for an address announced here, and the answer could not be sent."""
 
-    def response_sent(self, ip: IPAddress) -> None:
-        """The answer is on its way."""
+    def answered(self, ip: IPAddress) -> None:
+        """Somebody asked for an address announced here, and the answer is on its way."""
 
     def gratuitous_sent(self, ip: IPAddress) -> None:
         """One frame that nobody asked for is on its way."""
@@ -296,11 +296,10 @@ class _Reader:
                 self._on_trouble()
 
     def _reply(self, reply: Reply) -> None:
-        result = self._send(reply.frame)
-        self._observer.request_received(reply.ip)
-        if result is SendResult.SENT:
-            self._observer.response_sent(reply.ip)
+        if self._send(reply.frame) is SendResult.SENT:
+            self._observer.answered(reply.ip)
         else:
+            self._observer.request_received(reply.ip)
             self._observer.send_failed(reply.ip)
 
 

@@ -22,7 +22,7 @@ class WireObserver:
         self._claimed = claimed
         self._told: dict[IPAddress, MacAddress] = {}
         self.request_received = metrics.request_received
-        self.response_sent = metrics.response_sent
+        self.answered = metrics.answered
         self.gratuitous_sent = metrics.gratuitous_sent
 
     def dropped(self, reason: "DropReason") -> None:

@@ -113,9 +113,11 @@ class SpeakerMetrics:
         """Somebody asked for an address announced here."""
         self._cell(ip).requests += 1
 
-    def response_sent(self, ip: "IPAddress") -> None:
-        """Somebody was answered."""
-        self._cell(ip).responses += 1
+    def answered(self, ip: "IPAddress") -> None:
+        """Somebody asked for an address announced here, and was answered."""
+        cell = self._cell(ip)
+        cell.requests += 1
+        cell.responses += 1
 
     def gratuitous_sent(self, ip: "IPAddress") -> None:
         """One unasked frame went out."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Protocol
 
-from ferrolb.l2 import Announcer, Claimed, Drop, DropReason, Group, Interface, Reply
+from ferrolb.l2 import Announcer, Claimed, Drop, DropReason, Group, Interface, Outcome, Reply
 from ferrolb.model import IPAddress, MacAddress
 from ferrolb.net.errors import InterfaceGoneError, PacketSocketError
 from ferrolb.net.groups import GroupMemberships
@@ -26,6 +26,13 @@ from ferrolb.telemetry import get_logger
 MAX_FRAMES: Final = 64
 """Taken from one socket at one wake-up: below 1 ms of work, so that a flood on one interface delays
 neither another interface nor the API for longer."""
+
+STEADY_S: Final = 0.000_2
+"""Where wake-ups follow each other so closely, and each finds one frame, no second is looked for:
+in vain that costs as much as an answer does. After a longer wait several may have gathered."""
+
+MAX_SINGLES: Final = 16
+"""Wake-ups in a row that take one frame only; then one looks whether more wait."""
 
 MIN_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 30.0
@@ -256,7 +263,16 @@ class FrameDriver:
 class _Reader:
     """What one socket does when frames wait; everything it needs is bound beforehand."""
 
-    __slots__ = ("_announcer", "_index", "_observer", "_on_trouble", "_recv", "_send")
+    __slots__ = (
+        "_announcer",
+        "_index",
+        "_last",
+        "_observer",
+        "_on_trouble",
+        "_recv",
+        "_send",
+        "_singles",
+    )
 
     def __init__(
         self,
@@ -271,15 +287,19 @@ class _Reader:
         self._announcer = announcer
         self._observer = observer
         self._on_trouble = on_trouble
+        self._last = 0.0  # when the last wake-up was
+        self._singles = MAX_SINGLES
 
     def on_readable(self) -> None:
         """Take what waits, up to a limit, and answer each frame before the next is looked at."""
         recv, index, on_frame = self._recv, self._index, self._announcer.on_frame
         now = monotonic()
-        for _ in range(MAX_FRAMES):
+        limit = self._limit(now)
+        for number in range(limit):
             try:
                 frame = recv(MAX_FRAME_BYTES)
             except BlockingIOError:
+                self._singles = MAX_SINGLES if number > 1 else 0
                 return
             except OSError:  # ENETDOWN: told once when the interface goes down or away
                 self._on_trouble()
@@ -287,13 +307,25 @@ class _Reader:
             outcome = on_frame(index, frame, now=now)
             if type(outcome) is Reply:
                 self._reply(outcome)
-            elif isinstance(outcome, Drop):
-                self._observer.dropped(outcome.reason)
-            elif isinstance(outcome, Claimed):
-                if outcome.reply is not None:
-                    self._reply(outcome.reply)
-                self._observer.claimed(outcome.ip, outcome.mac)
-                self._on_trouble()
+            else:
+                self._handle(outcome)
+
+    def _limit(self, now: float) -> int:
+        """Return how many frames to take: one, where the next would not be there yet."""
+        last, self._last = self._last, now
+        if self._singles < MAX_SINGLES and now - last < STEADY_S:
+            self._singles += 1
+            return 1
+        return MAX_FRAMES
+
+    def _handle(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Drop):
+            self._observer.dropped(outcome.reason)
+        elif isinstance(outcome, Claimed):
+            if outcome.reply is not None:
+                self._reply(outcome.reply)
+            self._observer.claimed(outcome.ip, outcome.mac)
+            self._on_trouble()
 
     def _reply(self, reply: Reply) -> None:
         if self._send(reply.frame) is SendResult.SENT:

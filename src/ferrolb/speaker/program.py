@@ -35,6 +35,7 @@ from ferrolb.runtime import (
     health_app,
     metrics_app,
     serve_http,
+    settle,
 )
 from ferrolb.speaker.configuration import ConfigurationReconciler
 from ferrolb.speaker.files import read_excluded
@@ -223,6 +224,7 @@ class _Speaker:
                 self._configuration.set_members(self._members.names)
             self._health.done(_MEMBERS)
             self._configuration.load()
+            settle()  # nobody is answered yet
             self._subscribe()
             self._config_queue.add(_CONFIGURATION)
             group.create_task(self._config_queue.run())

@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO, TypeAlias, cast
 
-import structlog
-from structlog.typing import FilteringBoundLogger
 from typing_extensions import override
+
+from ferrolb.telemetry.lean import FilteringBoundLogger, structlog
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger

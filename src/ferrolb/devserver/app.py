@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ferrolb.apimachinery import PathRequest, ResourceRequest
+from ferrolb.devserver.authentication import ANONYMOUS, bearer_token
 from ferrolb.devserver.body_text import MAX_BODY_BYTES
 from ferrolb.devserver.call_options import check_options
 from ferrolb.devserver.calls import Call, Verb, is_set, parse_query
@@ -28,13 +29,13 @@ from ferrolb.devserver.statuses import (
     no_such_path,
     not_found,
     too_large,
-    unauthorized,
 )
 from ferrolb.devserver.writing import create_object, patch_object, update_object
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from ferrolb.apimachinery import User
     from ferrolb.devserver.cluster import Cluster
     from ferrolb.devserver.registry import ServedResource
 
@@ -98,11 +99,12 @@ class _Api:
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
         try:
-            if path not in OPEN_PATHS and not path.startswith(("/livez/", "/readyz/", "/healthz/")):
-                self._authenticate(request.headers)
+            user = self._identify(request)
             resource_path = parse_resource_path(path)
             if resource_path is not None:
-                return await self._answer_resource(request, resource_path)
+                self._authorize(user, _asked_of(request, resource_path))
+                return await self._answer_resource(request, resource_path, user)
+            self._authorize(user, PathRequest(verb=request.method.lower(), path=path))
             query = parse_query(request.scope["query_string"])
             response = self._documents.answer(path, request.method, request.headers, query=query)
         except ApiError as error:
@@ -111,19 +113,27 @@ class _Api:
         self._cluster.metrics.count_request(_plain_labels(request.method, response.status_code))
         return response
 
-    def _authenticate(self, headers: Headers) -> None:
-        if not self._cluster.authenticator.admits(headers.get("authorization")):
-            raise unauthorized()
+    def _identify(self, request: Request) -> "User":
+        path = request.url.path
+        is_open = path in OPEN_PATHS or path.startswith(("/livez/", "/readyz/", "/healthz/"))
+        if is_open and bearer_token(request.headers.get("authorization")) is None:
+            return ANONYMOUS
+        return self._cluster.authenticator.identify(request.headers)
 
-    async def _answer_resource(self, request: Request, path: ResourcePath) -> Response:
+    def _authorize(self, user: "User", asked: ResourceRequest | PathRequest) -> None:
+        self._cluster.authorizer.check(user, asked)
+
+    async def _answer_resource(
+        self, request: Request, path: ResourcePath, user: "User"
+    ) -> Response:
         resource = self._cluster.registry.find(path.group, path.version, path.plural)
         if resource is None:
-            return await self._answer_review(request, path)
+            return await self._answer_review(request, path, user)
         if request.method in ("POST", "DELETE") and _lacks_namespace(path, resource):
             if resource.traits.is_custom:
                 return self._documents.nothing_at(request.url.path)
             raise method_not_allowed()
-        call = self._call(request, path, resource)
+        call = self._call(request, path, resource, user)
         try:
             if request.method != "GET":
                 call.body = await read_body(request)
@@ -134,16 +144,18 @@ class _Api:
         self._cluster.metrics.count_request(call.request_labels(response.status_code))
         return response
 
-    async def _answer_review(self, request: Request, path: ResourcePath) -> Response:
+    async def _answer_review(self, request: Request, path: ResourcePath, user: "User") -> Response:
         kind = REVIEWS.get((path.group, path.version, path.plural))
         if kind is None or path.name:
             return self._documents.nothing_at(request.url.path)
         if request.method != "POST":
             raise method_not_allowed()
         body = await read_body(request)
-        return review(self._cluster, kind, request.headers, body)
+        return review(self._cluster, kind, body, headers=request.headers, user=user)
 
-    def _call(self, request: Request, path: ResourcePath, resource: "ServedResource") -> Call:
+    def _call(
+        self, request: Request, path: ResourcePath, resource: "ServedResource", user: "User"
+    ) -> Call:
         query = parse_query(request.scope["query_string"])
         _check_place(path, resource)
         verb = _verb_of(request, path, query)
@@ -155,12 +167,29 @@ class _Api:
             path=path,
             query=query,
             headers=request.headers,
+            user=user,
             representation=negotiate(request.headers.get("accept", "")),
         )
         check_options(call)
         if resource.deprecation:
             call.warnings.append(resource.deprecation)
         return call
+
+
+def _asked_of(request: Request, path: ResourcePath) -> ResourceRequest:
+    """Return what a request asks for, whether or not there is such a resource."""
+    table = ON_OBJECT if path.name else ON_COLLECTION
+    verb = table.get("GET" if request.method == "HEAD" else request.method)
+    if verb is Verb.LIST and is_set(parse_query(request.scope["query_string"]), "watch"):
+        verb = Verb.WATCH
+    return ResourceRequest(
+        verb=verb.value if verb is not None else "",
+        group=path.group,
+        resource=path.plural,
+        subresource=path.subresource,
+        namespace=path.namespace or (path.name if path.plural == "namespaces" else ""),
+        name=path.name,
+    )
 
 
 def _lacks_namespace(path: ResourcePath, resource: "ServedResource") -> bool:

@@ -1,10 +1,13 @@
-"""Who is calling: one administrator, known by a bearer token."""
+"""Who is calling: the administrator, known by a bearer token, or nobody in particular."""
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ferrolb.apimachinery import User
+from ferrolb.devserver.statuses import unauthorized
 from ferrolb.pki import write_private
 
 CREDENTIAL_FILE: Final = "token"
@@ -13,16 +16,48 @@ CREDENTIAL_FILE: Final = "token"
 CREDENTIAL_BYTES: Final = 24
 """Random bytes of a token made here: 192 bits cannot be guessed."""
 
-USERNAME: Final = "kubernetes-admin"
-GROUPS: Final = ("system:masters", "system:authenticated")
-"""The only user there is, named as administrators are on other clusters."""
+AUTHENTICATED: Final = "system:authenticated"
+"""The group of everybody who has shown who they are."""
+
+MASTERS: Final = "system:masters"
+"""The group that no role binds."""
+
+ADMINISTRATOR: Final = User(
+    name="kubernetes-admin", uid="kubernetes-admin", groups=(MASTERS, AUTHENTICATED)
+)
+"""Named as administrators are on other clusters."""
+
+ANONYMOUS: Final = User(name="system:anonymous", groups=("system:unauthenticated",))
+"""Who shows no token."""
 
 
 class Authenticator:
-    """Checks the bearer token of a request."""
+    """Tells users by the bearer tokens of their requests."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, *, has_anonymous: bool = False) -> None:
         self._expected = token.encode("utf-8")
+        self._has_anonymous = has_anonymous
+
+    def identify(self, headers: Mapping[str, str]) -> User:
+        """Return who sends a request.
+
+        Raises:
+            ApiError: 401, its token is nobody's, or it has none where one is needed.
+        """
+        authorization = headers.get("authorization")
+        token = bearer_token(authorization)
+        if token is None:
+            if self._has_anonymous:
+                return ANONYMOUS
+            raise unauthorized()
+        user = self.user_of(token)
+        if user is None:
+            raise unauthorized()
+        return user
+
+    def user_of(self, token: str) -> User | None:
+        """Return whose token it is; None: nobody's."""
+        return ADMINISTRATOR if self.is_known(token) else None
 
     def is_known(self, token: str) -> bool:
         """Tell whether a token is the administrator's, in constant time."""
@@ -30,8 +65,15 @@ class Authenticator:
 
     def admits(self, authorization: str | None) -> bool:
         """Tell whether an `Authorization` header carries the administrator's token."""
-        scheme, _, token = (authorization or "").partition(" ")
-        return scheme.lower() == "bearer" and self.is_known(token.strip())
+        token = bearer_token(authorization)
+        return token is not None and self.is_known(token)
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the token of an `Authorization` header; None where it carries none."""
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and token else None
 
 
 def load_or_make_token(directory: Path | None, given: str | None) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl
 
+from ferrolb.apimachinery import User
 from ferrolb.devserver.metrics import RequestLabels, WatchLabels
 from ferrolb.devserver.negotiation import Representation
 from ferrolb.devserver.paths import ResourcePath
@@ -63,6 +64,7 @@ class Call:
     path: ResourcePath
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    user: User
     representation: Representation
     body: bytes = b""
     warnings: list[str] = field(default_factory=list)

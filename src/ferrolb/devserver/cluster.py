@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ferrolb.devserver.authentication import Authenticator
+    from ferrolb.devserver.authorization import Authorizer
     from ferrolb.devserver.journal import Journal
     from ferrolb.devserver.metrics import Metrics
     from ferrolb.store import ResourceId, Store
@@ -33,6 +34,7 @@ class Cluster:
     registry: Registry
     metrics: "Metrics"
     authenticator: "Authenticator"
+    authorizer: "Authorizer"
     _journal: "Journal | None" = None
     _hooks: "dict[ResourceId, Callable[[Change], None]]" = field(default_factory=dict)
     _general: "Callable[[Change], None]" = _ignore

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ferrolb.devserver.app import ON_COLLECTION, ON_OBJECT, read_body
-from ferrolb.devserver.authentication import USERNAME, Authenticator
+from ferrolb.devserver.authentication import MASTERS, Authenticator, bearer_token
 from ferrolb.devserver.calls import Verb, is_set, parse_query
 from ferrolb.devserver.fault_exchange import (
     Exchange,
@@ -89,9 +89,10 @@ def gated(app: "ASGIApp", authenticator: Authenticator) -> "FaultGate":
     """Put a gate before the API."""
 
     def identify(authorization: str | None) -> Caller | None:
-        if not authenticator.admits(authorization):
+        user = authenticator.user_of(bearer_token(authorization) or "")
+        if user is None:
             return None
-        return Caller(name=USERNAME, is_administrator=True)
+        return Caller(name=user.name, is_administrator=MASTERS in user.groups)
 
     return FaultGate(app, identify)
 

@@ -1,12 +1,14 @@
-"""Questions about the caller: who it is, and what it may do. There is one administrator."""
+"""Questions that are created to be answered, and never stored."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from ferrolb.devserver.authentication import GROUPS, USERNAME
+from ferrolb.apimachinery import User
+from ferrolb.devserver.access_reviews import review_access, review_rules
 from ferrolb.devserver.bodies import parse_body
+from ferrolb.devserver.identity_reviews import review_self, review_token
 from ferrolb.devserver.representations import json_response
 from ferrolb.devserver.statuses import bad_request
 from ferrolb.devserver.strategies import member_of
@@ -29,7 +31,9 @@ REVIEWS: Final[dict[tuple[str, str, str], str]] = {
 """Kinds that are created to be answered, and never stored."""
 
 
-def review(cluster: "Cluster", kind: str, headers: Mapping[str, str], body: bytes) -> Response:
+def review(
+    cluster: "Cluster", kind: str, body: bytes, *, headers: Mapping[str, str], user: User
+) -> Response:
     """Answer a review.
 
     Raises:
@@ -37,7 +41,7 @@ def review(cluster: "Cluster", kind: str, headers: Mapping[str, str], body: byte
     """
     group = AUTHENTICATION if kind in _OF_AUTHENTICATION else AUTHORIZATION
     obj = _parse(headers, body)
-    status = _ANSWERS[kind](cluster, member_of(obj, "spec"))
+    status = _ANSWERS[kind](cluster, user, member_of(obj, "spec"))
     answer: JsonObject = {
         **obj,
         "kind": kind,
@@ -56,40 +60,13 @@ def _parse(headers: Mapping[str, str], body: bytes) -> JsonObject:
     return document
 
 
-def _user() -> JsonObject:
-    return {"username": USERNAME, "groups": list(GROUPS)}
-
-
-def _access(_cluster: "Cluster", _spec: JsonObject) -> JsonObject:
-    return {"allowed": True, "reason": "the development server has no authorization"}
-
-
-def _rules(_cluster: "Cluster", _spec: JsonObject) -> JsonObject:
-    return {
-        "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-        "incomplete": False,
-    }
-
-
-def _token(cluster: "Cluster", spec: JsonObject) -> JsonObject:
-    token = spec.get("token")
-    if isinstance(token, str) and cluster.authenticator.is_known(token):
-        return {"authenticated": True, "user": _user()}
-    return {"authenticated": False, "error": "invalid bearer token"}
-
-
-def _self(_cluster: "Cluster", _spec: JsonObject) -> JsonObject:
-    return {"userInfo": _user()}
-
-
-_ANSWERS: Final[dict[str, Callable[["Cluster", JsonObject], JsonObject]]] = {
-    "SelfSubjectAccessReview": _access,
-    "SubjectAccessReview": _access,
-    "LocalSubjectAccessReview": _access,
-    "SelfSubjectRulesReview": _rules,
-    "TokenReview": _token,
-    "SelfSubjectReview": _self,
+_ANSWERS: Final[dict[str, Callable[["Cluster", User, JsonObject], JsonObject]]] = {
+    "SelfSubjectAccessReview": review_access,
+    "SubjectAccessReview": review_access,
+    "LocalSubjectAccessReview": review_access,
+    "SelfSubjectRulesReview": review_rules,
+    "TokenReview": review_token,
+    "SelfSubjectReview": review_self,
 }
 
 _OF_AUTHENTICATION: Final = frozenset({"TokenReview", "SelfSubjectReview"})

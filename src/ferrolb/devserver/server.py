@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from ferrolb.devserver.app import make_app
 from ferrolb.devserver.authentication import Authenticator, load_or_make_token
+from ferrolb.devserver.authorization import Authorizer
 from ferrolb.devserver.builtin import DEFINITIONS, SERVICES, register_builtins
 from ferrolb.devserver.cluster import Cluster
 from ferrolb.devserver.definitions import (
@@ -185,7 +186,9 @@ def make_cluster(options: DevServerOptions, token: str) -> Cluster:
         hub=Hub(store=store, published=store.resource_version),
         registry=registry,
         metrics=Metrics(),
+        # nobody is let in without a token while the authorizer refuses nothing
         authenticator=Authenticator(token),
+        authorizer=Authorizer(),
     )
     register_builtins(
         registry, ranges=ranges, definitions=DefinitionStrategy(registry, cluster.now)

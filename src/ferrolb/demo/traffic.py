@@ -1,6 +1,5 @@
 """What a client on the segment sees: who answers, and what happens when that node dies."""
 
-import json
 import time
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -35,8 +34,8 @@ def describe(up: Cluster, service: str, say: Say) -> None:
     say(up.kubectl("describe", "service", service))
 
 
-def await_owner(up: Cluster, service: str) -> str:
-    """Wait until an event says which node announces the Service; return that node.
+def await_event(up: Cluster, service: str) -> None:
+    """Wait until an event says that a node announces the Service.
 
     Raises:
         DemoError: none did in time.
@@ -44,22 +43,37 @@ def await_owner(up: Cluster, service: str) -> str:
     deadline = time.monotonic() + _DEADLINE_S
     selector = f"involvedObject.name={service},reason=nodeAssigned"
     while time.monotonic() < deadline:
-        listed = json.loads(up.kubectl("get", "events", "-o=json", f"--field-selector={selector}"))
-        if listed["items"]:
-            newest = max(listed["items"], key=lambda event: str(event["lastTimestamp"]))
-            return str(newest["message"]).split('"')[1]
+        if up.kubectl("get", "events", "-o=name", f"--field-selector={selector}").strip():
+            return
         time.sleep(_POLL_S)
     raise DemoError(f"nobody announces service {service}")
 
 
-def show_traffic(up: Cluster, lab: Lab, judge: Judge, say: Say) -> None:
+def await_owner(witness: Witness, ip: "IPAddress") -> str:
+    """Return the node that answers for an address; wait until there is exactly one.
+
+    The wire is asked, not the events: those of one second have no order.
+
+    Raises:
+        DemoError: there is none in time.
+    """
+    deadline = time.monotonic() + _DEADLINE_S
+    while time.monotonic() < deadline:
+        spans = witness.timeline(time.monotonic() - _LOOK_BACK_S).get(ip, ())
+        if spans and len(spans[-1].nodes) == 1:
+            return spans[-1].nodes[0]
+        time.sleep(_POLL_S)
+    raise DemoError(f"no node alone answers for {ip} within {_DEADLINE_S:.0f} s")
+
+
+def show_traffic(lab: Lab, judge: Judge, say: Say) -> None:
     """Reach the pods through the addresses, then let the node that announces one die."""
     say("\n== Traffic, from a client on the segment\n\n")
     for service, address in REACHABLE:
-        owner = await_owner(up, service)
+        owner = await_owner(judge.witness, ip_address(address))
         say(f"$ curl http://{address}/      # {service}, announced by {owner}\n")
         say(f"{_curl(lab, address)}\n")
-    show_failover(up, lab, judge, say)
+    show_failover(lab, judge, say)
 
 
 def _curl(lab: Lab, address: str) -> str:
@@ -80,14 +94,15 @@ def _curl(lab: Lab, address: str) -> str:
     return done.stdout.strip()
 
 
-def show_failover(up: Cluster, lab: Lab, judge: Judge, say: Say) -> None:
+def show_failover(lab: Lab, judge: Judge, say: Say) -> None:
     """Kill the owner's speaker, cut its port, and say how long nobody answered.
 
     Raises:
         DemoError: no other node has taken over in time.
     """
     service, address = REACHABLE[0]
-    ip, owner = ip_address(address), await_owner(up, service)
+    ip = ip_address(address)
+    owner = await_owner(judge.witness, ip)
     say(f"\n== {owner} dies: its speaker is killed, and its cable cut\n\n")
     for fault in ("kill", "port-down"):
         say(f"$ ferrolb lab fault {fault} {owner}\n")

@@ -11,7 +11,7 @@ from typing import Final
 
 from ferrolb.demo.cluster import Cluster, DemoError, running_cluster, running_lab
 from ferrolb.demo.steps import FINAL_DESCRIBE, STEPS, Step
-from ferrolb.demo.traffic import REACHABLE, Say, await_owner, describe, show_traffic
+from ferrolb.demo.traffic import REACHABLE, Say, await_event, describe, show_traffic
 from ferrolb.lab import LabOptions, check_machine
 
 _STEP_DEADLINE_S: Final = 10.0
@@ -42,7 +42,7 @@ def run_demo(options: LabOptions, *, keep: bool, say: Say) -> None:
         _show_all(up, say)
         say(f"\nEvery Service got what it must, in {time.monotonic() - began:.1f} s.\n")
         if up.lab is not None and up.judge is not None:
-            show_traffic(up, up.lab, up.judge, say)
+            show_traffic(up.lab, up.judge, say)
         if keep:
             _stay(up, say)
 
@@ -90,7 +90,7 @@ def _show_all(up: Cluster, say: Say) -> None:
     say("\n== 33.9.5 The result\n\n$ kubectl get svc -A\n")
     say(up.kubectl("get", "svc", "-A"))
     if up.lab is not None:
-        await_owner(up, FINAL_DESCRIBE)
+        await_event(up, FINAL_DESCRIBE)
     describe(up, FINAL_DESCRIBE, say)
     say("\n$ kubectl get ipaddresspools -n metallb-system\n")
     say(up.kubectl("get", "ipaddresspools", "-n", "metallb-system"))

@@ -265,6 +265,7 @@ class _Reader:
 
     __slots__ = (
         "_announcer",
+        "_clock",
         "_index",
         "_last",
         "_observer",
@@ -280,7 +281,10 @@ class _Reader:
         announcer: Announcer,
         observer: FrameObserver,
         on_trouble: Callable[[], None],
+        *,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._clock = clock
         self._index = sock.index
         self._recv = sock.sock.recv
         self._send = sock.send
@@ -293,7 +297,7 @@ class _Reader:
     def on_readable(self) -> None:
         """Take what waits, up to a limit, and answer each frame before the next is looked at."""
         recv, index, on_frame = self._recv, self._index, self._announcer.on_frame
-        now = monotonic()
+        now = self._clock()
         limit = self._limit(now)
         for number in range(limit):
             try:
@@ -309,6 +313,8 @@ class _Reader:
                 self._reply(outcome)
             else:
                 self._handle(outcome)
+        if limit == MAX_FRAMES:  # as many as may be: more wait
+            self._singles = MAX_SINGLES
 
     def _limit(self, now: float) -> int:
         """Return how many frames to take: one, where the next would not be there yet."""

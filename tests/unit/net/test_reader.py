@@ -8,7 +8,7 @@ import pytest
 
 from ferrolb.l2 import Announcer, ArpPacket, Interface, encode_arp
 from ferrolb.model import InterfaceRule, MacAddress, ServiceKey
-from ferrolb.net.frames import MAX_FRAMES, MAX_SINGLES, _Reader
+from ferrolb.net.frames import MAX_FRAMES, MAX_SINGLES, STEADY_S, _Reader
 from ferrolb.net.packet import PacketSocket, SendResult
 
 MAC = MacAddress(bytes.fromhex("02aabbccdd01"))
@@ -54,6 +54,7 @@ class Bench:
         self.sock = Socket()
         self.observer = Counts()
         self.troubles: list[str] = []
+        self.now = 0.0
         announcer = Announcer(refresh_s=0)
         used = Interface(
             index=7, name="eth0", mac=MAC, link_local=None, has_arp=True, has_ndp=False
@@ -65,12 +66,14 @@ class Bench:
             announcer,
             self.observer,
             lambda: self.troubles.append("trouble"),
+            clock=lambda: self.now,
         )
 
     def wake(self):
         """Wake the reader as the loop does, as long as frames wait; return how often."""
         wakes = 0
         while self.sock.waiting:
+            self.now += STEADY_S / 2
             self.reader.on_readable()
             wakes += 1
         return wakes
@@ -117,13 +120,29 @@ def test_a_backlog_after_a_backlog_is_taken_at_once(bench):
     assert bench.wake() == 1
 
 
+def test_a_backlog_after_a_pause_is_taken_as_fast_as_may_be(bench):
+    for _ in range(5):
+        bench.sock.waiting.append(question())
+        bench.wake()
+    bench.now += STEADY_S
+    bench.sock.waiting += [question()] * (3 * MAX_FRAMES)
+    assert bench.wake() == 3
+
+
 def test_single_frames_in_close_succession_are_not_each_followed_by_a_look_in_vain(bench):
     rounds = 50 * (MAX_SINGLES + 1)
     for _ in range(rounds):
         bench.sock.waiting.append(question())
         bench.wake()
-    # a pause of the machine costs a look; nearly all of these rounds had none
-    assert 50 <= bench.sock.misses < rounds / 2
+    assert bench.sock.misses == 50
+
+
+def test_after_a_longer_wait_one_looks_whether_several_have_gathered(bench):
+    for _ in range(100):
+        bench.now += STEADY_S
+        bench.sock.waiting.append(question())
+        bench.wake()
+    assert bench.sock.misses == 100
 
 
 def test_an_answer_that_cannot_be_sent_is_counted_as_asked_and_failed(bench):

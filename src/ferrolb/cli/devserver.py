@@ -36,7 +36,7 @@ Examples:
     help="Directory that keeps objects, certificates and token; in memory without it.",
 )
 @click.option("--name", "names", multiple=True, help="Further name or address for the certificate.")
-@click.option("--rbac", is_flag=True, help="Enforce roles; without, any account may do anything.")
+@click.option("--rbac", is_flag=True, help="Reserved for roles; has no effect yet.")
 @click.option("--faults", is_flag=True, help="Let requests fail as /ferrolb/faults says.")
 @click.option("--log-level", default="warn", show_default=True, help="all, debug, ... none.")
 def command(

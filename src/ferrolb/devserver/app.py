@@ -178,10 +178,8 @@ class _Api:
 
 def _asked_of(request: Request, path: ResourcePath) -> ResourceRequest:
     """Return what a request asks for, whether or not there is such a resource."""
-    table = ON_OBJECT if path.name else ON_COLLECTION
-    verb = table.get("GET" if request.method == "HEAD" else request.method)
-    if verb is Verb.LIST and is_set(parse_query(request.scope["query_string"]), "watch"):
-        verb = Verb.WATCH
+    method = "GET" if request.method == "HEAD" else request.method
+    verb = _named_verb(method, path, parse_query(request.scope["query_string"]))
     return ResourceRequest(
         verb=verb.value if verb is not None else "",
         group=path.group,
@@ -212,13 +210,16 @@ def _check_place(path: ResourcePath, resource: "ServedResource") -> None:
         raise no_such_path()
 
 
+def _named_verb(method: str, path: ResourcePath, query: dict[str, str]) -> Verb | None:
+    """Return what a method means at a path, as roles name it; None: nothing."""
+    verb = (ON_OBJECT if path.name else ON_COLLECTION).get(method)
+    return Verb.WATCH if verb is Verb.LIST and is_set(query, "watch") else verb
+
+
 def _verb_of(request: Request, path: ResourcePath, query: dict[str, str]) -> Verb:
-    table = ON_OBJECT if path.name else ON_COLLECTION
-    verb = table.get(request.method)
+    verb = _named_verb(request.method, path, query)
     if verb is None or (path.subresource and verb is Verb.DELETE):
         raise method_not_allowed()
-    if verb is Verb.LIST and is_set(query, "watch"):
-        return Verb.WATCH
     if verb is Verb.PATCH and request.headers.get("content-type", "").startswith(
         "application/apply-patch"
     ):

@@ -63,11 +63,6 @@ class Authenticator:
         """Tell whether a token is the administrator's, in constant time."""
         return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._expected)
 
-    def admits(self, authorization: str | None) -> bool:
-        """Tell whether an `Authorization` header carries the administrator's token."""
-        token = bearer_token(authorization)
-        return token is not None and self.is_known(token)
-
 
 def bearer_token(authorization: str | None) -> str | None:
     """Return the token of an `Authorization` header; None where it carries none."""

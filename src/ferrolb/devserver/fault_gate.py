@@ -89,7 +89,8 @@ def gated(app: "ASGIApp", authenticator: Authenticator) -> "FaultGate":
     """Put a gate before the API."""
 
     def identify(authorization: str | None) -> Caller | None:
-        user = authenticator.user_of(bearer_token(authorization) or "")
+        token = bearer_token(authorization)
+        user = None if token is None else authenticator.user_of(token)
         if user is None:
             return None
         return Caller(name=user.name, is_administrator=MASTERS in user.groups)

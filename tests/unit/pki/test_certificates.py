@@ -9,7 +9,7 @@ import yaml
 from cryptography import x509
 
 from ferrolb.devserver import Endpoint
-from ferrolb.devserver.authentication import Authenticator, load_or_make_token
+from ferrolb.devserver.authentication import Authenticator, bearer_token, load_or_make_token
 from ferrolb.pki import kubeconfig_text, write_kubeconfig
 from ferrolb.pki.certificates import (
     CA_KEY_FILE,
@@ -110,7 +110,8 @@ def test_token_is_given_kept_or_made(tmp_path):
     ],
 )
 def test_who_is_admitted(header, is_admitted):
-    assert Authenticator("right").admits(header) is is_admitted
+    token = bearer_token(header)
+    assert (token is not None and Authenticator("right").is_known(token)) is is_admitted
 
 
 def test_kubeconfig_is_complete_and_replaced_as_a_whole(tmp_path):

@@ -38,6 +38,7 @@ from ferrolb.apimachinery.field_selectors import (
     field_labels,
     parse_field_selector,
 )
+from ferrolb.apimachinery.grants import Decision, Grants, HeldRules, join_reasons
 from ferrolb.apimachinery.json_errors import json_error_text
 from ferrolb.apimachinery.jsonpath import JsonPath, JsonPathError
 from ferrolb.apimachinery.patch import json_patch, merge_patch
@@ -71,10 +72,13 @@ __all__ = [
     "ApplyConflictError",
     "Column",
     "Conflict",
+    "Decision",
     "FieldError",
     "FieldErrorKind",
     "FieldLabels",
     "FieldSelector",
+    "Grants",
+    "HeldRules",
     "IncludeObject",
     "JsonPath",
     "JsonPathError",
@@ -112,6 +116,7 @@ __all__ = [
     "is_allowed",
     "is_subject",
     "join_errors",
+    "join_reasons",
     "json_error_text",
     "json_patch",
     "merge_patch",

@@ -1,19 +1,109 @@
-"""What users may do: everything, until roles are looked at."""
+"""What users may do: all, or what roles and bindings say."""
 
-from ferrolb.apimachinery import PathRequest, ResourceRequest, User
-from ferrolb.model import JsonObject
+from typing import TYPE_CHECKING, Final
+
+from ferrolb.apimachinery import (
+    Decision,
+    Grants,
+    HeldRules,
+    PathRequest,
+    ResourceRequest,
+    User,
+    join_reasons,
+)
+from ferrolb.devserver.authentication import MASTERS
+from ferrolb.devserver.statuses import Target, not_allowed
+from ferrolb.model import Json, JsonObject, quote
+from ferrolb.store import ChangeType
+
+if TYPE_CHECKING:
+    from ferrolb.store import Change
+
+_EVERYTHING: Final = Decision(is_allowed=True)
+
+_ALL_RULES: Final[tuple[JsonObject, ...]] = (
+    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+    {"verbs": ["*"], "nonResourceURLs": ["*"]},
+)
 
 
 class Authorizer:
-    """Refuses nothing yet, so nobody is let in but the administrator."""
+    """Decides by the roles and bindings that are stored; without enforcement allows everything."""
+
+    def __init__(self, *, is_enforced: bool = False) -> None:
+        self._is_enforced = is_enforced
+        self._grants = Grants()
+
+    def changed(self, change: "Change") -> None:
+        """Take notice of a change of a role or binding."""
+        if change.type is ChangeType.DELETED:
+            self._grants.remove(change.obj)
+        else:
+            self._grants.put(change.obj)
+
+    def decide(self, user: User, request: ResourceRequest | PathRequest) -> Decision:
+        """Tell whether a user may do something, and what allows it."""
+        if not self._is_enforced or MASTERS in user.groups:
+            return _EVERYTHING
+        return self._grants.decide(user, request)
 
     def check(self, user: User, request: ResourceRequest | PathRequest) -> None:
-        """Pass every request; the place where one that no role allows will be refused."""
+        """Refuse what no role allows.
 
-    def rules_of(self, _user: User, _namespace: str) -> JsonObject:
+        Raises:
+            ApiError: 403, with who may not do what.
+        """
+        decision = self.decide(user, request)
+        if decision.is_allowed:
+            return
+        why = _denial(user, request)
+        if decision.reason:
+            why = f"{why}: {decision.reason}"
+        if isinstance(request, PathRequest):
+            raise not_allowed(Target(), why)
+        target = Target(group=request.group, resource=request.resource, name=request.name)
+        raise not_allowed(target, why)
+
+    def held(self, user: User, namespace: str) -> HeldRules:
+        """Return the rules that a user has in a namespace, in `""` those that hold everywhere."""
+        if not self._is_enforced:
+            return HeldRules(rules=_ALL_RULES)
+        return self._grants.held(user, namespace)
+
+    def rules_of(self, user: User, namespace: str) -> JsonObject:
         """Return what a user may do in a namespace, as a rules review has it."""
-        return {
-            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        held = self.held(user, namespace)
+        status: JsonObject = {
+            "resourceRules": [
+                _with(rule, "apiGroups", "resources", "resourceNames")
+                for rule in held.rules
+                if rule.get("resources")
+            ],
+            "nonResourceRules": [
+                _with(rule, "nonResourceURLs") for rule in held.rules if rule.get("nonResourceURLs")
+            ],
             "incomplete": False,
         }
+        if held.errors:
+            status["evaluationError"] = join_reasons(held.errors)
+        return status
+
+
+def _with(rule: JsonObject, *names: str) -> Json:
+    return {name: rule[name] for name in ("verbs", *names) if rule.get(name)}
+
+
+def _denial(user: User, request: ResourceRequest | PathRequest) -> str:
+    who = f"User {quote(user.name)} cannot {request.verb}"
+    if isinstance(request, PathRequest):
+        return _harmless(f"{who} path {quote(request.path)}")
+    place = f"in the namespace {quote(request.namespace)}"
+    return _harmless(
+        f"{who} resource {quote(request.combined)} in API group {quote(request.group)} "
+        f"{place if request.namespace else 'at the cluster scope'}"
+    )
+
+
+def _harmless(text: str) -> str:
+    """Return a text that no browser takes for markup, as the API has it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

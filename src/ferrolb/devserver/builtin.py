@@ -36,6 +36,14 @@ PODS: Final = ResourceId("", "pods")
 DEFINITIONS: Final = ResourceId("apiextensions.k8s.io", "customresourcedefinitions")
 
 RBAC: Final = "rbac.authorization.k8s.io"
+CLUSTER_ROLES: Final = ResourceId(RBAC, "clusterroles")
+CLUSTER_ROLE_BINDINGS: Final = ResourceId(RBAC, "clusterrolebindings")
+ROLES_AND_BINDINGS: Final = (
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    ResourceId(RBAC, "roles"),
+    ResourceId(RBAC, "rolebindings"),
+)
 
 _NO_COLLECTION_DELETE: Final = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 

@@ -13,7 +13,7 @@ from typing_extensions import override
 from ferrolb.devserver.app import make_app
 from ferrolb.devserver.authentication import Authenticator, load_or_make_token
 from ferrolb.devserver.authorization import Authorizer
-from ferrolb.devserver.builtin import DEFINITIONS, SERVICES, register_builtins
+from ferrolb.devserver.builtin import DEFINITIONS, ROLES_AND_BINDINGS, SERVICES, register_builtins
 from ferrolb.devserver.cluster import Cluster
 from ferrolb.devserver.definitions import (
     DefinitionStrategy,
@@ -186,9 +186,9 @@ def make_cluster(options: DevServerOptions, token: str) -> Cluster:
         hub=Hub(store=store, published=store.resource_version),
         registry=registry,
         metrics=Metrics(),
-        # nobody is let in without a token while the authorizer refuses nothing
-        authenticator=Authenticator(token),
-        authorizer=Authorizer(),
+        # nobody is let in without a token where the authorizer refuses nothing
+        authenticator=Authenticator(token, has_anonymous=options.is_rbac),
+        authorizer=Authorizer(is_enforced=options.is_rbac),
     )
     register_builtins(
         registry, ranges=ranges, definitions=DefinitionStrategy(registry, cluster.now)
@@ -207,6 +207,8 @@ def make_cluster(options: DevServerOptions, token: str) -> Cluster:
 
     cluster.on_change(SERVICES, service_changed)
     cluster.on_change(DEFINITIONS, definition_changed)
+    for resource in ROLES_AND_BINDINGS:
+        cluster.on_change(resource, cluster.authorizer.changed)
     return cluster
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ferrolb.apimachinery import ApplyConflictError, FieldError, join_errors
-from ferrolb.model import Json, JsonObject
+from ferrolb.model import Json, JsonObject, quote
 
 FAILURE: Final = "Failure"
 SUCCESS: Final = "Success"
@@ -91,6 +91,15 @@ def forbidden(target: Target, why: str, causes: Sequence[JsonObject] = ()) -> Ap
     details = _with_causes(target, causes)
     message = f'{target.qualified} "{target.name}" is forbidden: {why}'
     return _error(HTTPStatus.FORBIDDEN, "Forbidden", message, details)
+
+
+def not_allowed(target: Target, why: str) -> ApiError:
+    """403: no role of the user allows it; the target may have no name, and no resource either."""
+    about = f"{target.qualified} " if target.resource else ""
+    if target.resource and target.name:
+        about += f"{quote(target.name)} "
+    message = f"{about}is forbidden: {why}" if about else f"forbidden: {why}"
+    return _error(HTTPStatus.FORBIDDEN, "Forbidden", message, target.details)
 
 
 def not_found(target: Target) -> ApiError:

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ferrolb.apimachinery import PathRequest, ResourceRequest
+from ferrolb.devserver.asking import asked_of, named_verb
 from ferrolb.devserver.authentication import ANONYMOUS, bearer_token
 from ferrolb.devserver.body_text import MAX_BODY_BYTES
 from ferrolb.devserver.call_options import check_options
-from ferrolb.devserver.calls import Call, Verb, is_set, parse_query
+from ferrolb.devserver.calls import Call, Verb, parse_query
 from ferrolb.devserver.deleting import delete_collection, delete_object
 from ferrolb.devserver.documents import Documents
 from ferrolb.devserver.metrics import RequestLabels
@@ -53,18 +54,6 @@ HANDLERS: Final[dict[Verb, Handler]] = {
     Verb.DELETE_COLLECTION: delete_collection,
 }
 
-ON_OBJECT: Final = {
-    "GET": Verb.GET,
-    "PUT": Verb.UPDATE,
-    "PATCH": Verb.PATCH,
-    "DELETE": Verb.DELETE,
-}
-ON_COLLECTION: Final = {
-    "GET": Verb.LIST,
-    "POST": Verb.CREATE,
-    "DELETE": Verb.DELETE_COLLECTION,
-}
-
 OPEN_PATHS: Final = frozenset({"/healthz", "/livez", "/readyz"})
 """Answered without a token, for probes."""
 
@@ -102,7 +91,8 @@ class _Api:
             user = self._identify(request)
             resource_path = parse_resource_path(path)
             if resource_path is not None:
-                self._authorize(user, _asked_of(request, resource_path))
+                query = parse_query(request.scope["query_string"])
+                self._authorize(user, asked_of(request.method, resource_path, query))
                 return await self._answer_resource(request, resource_path, user)
             self._authorize(user, PathRequest(verb=request.method.lower(), path=path))
             query = parse_query(request.scope["query_string"])
@@ -176,20 +166,6 @@ class _Api:
         return call
 
 
-def _asked_of(request: Request, path: ResourcePath) -> ResourceRequest:
-    """Return what a request asks for, whether or not there is such a resource."""
-    method = "GET" if request.method == "HEAD" else request.method
-    verb = _named_verb(method, path, parse_query(request.scope["query_string"]))
-    return ResourceRequest(
-        verb=verb.value if verb is not None else "",
-        group=path.group,
-        resource=path.plural,
-        subresource=path.subresource,
-        namespace=path.namespace or (path.name if path.plural == "namespaces" else ""),
-        name=path.name,
-    )
-
-
 def _lacks_namespace(path: ResourcePath, resource: "ServedResource") -> bool:
     return resource.is_namespaced and not path.namespace and not path.name
 
@@ -210,14 +186,8 @@ def _check_place(path: ResourcePath, resource: "ServedResource") -> None:
         raise no_such_path()
 
 
-def _named_verb(method: str, path: ResourcePath, query: dict[str, str]) -> Verb | None:
-    """Return what a method means at a path, as roles name it; None: nothing."""
-    verb = (ON_OBJECT if path.name else ON_COLLECTION).get(method)
-    return Verb.WATCH if verb is Verb.LIST and is_set(query, "watch") else verb
-
-
 def _verb_of(request: Request, path: ResourcePath, query: dict[str, str]) -> Verb:
-    verb = _named_verb(request.method, path, query)
+    verb = named_verb(request.method, path, query)
     if verb is None or (path.subresource and verb is Verb.DELETE):
         raise method_not_allowed()
     if verb is Verb.PATCH and request.headers.get("content-type", "").startswith(

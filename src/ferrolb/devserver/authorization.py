@@ -31,7 +31,7 @@ class Authorizer:
     """Decides by the roles and bindings that are stored; without enforcement allows everything."""
 
     def __init__(self, *, is_enforced: bool = False) -> None:
-        self._is_enforced = is_enforced
+        self.is_enforced: Final = is_enforced
         self._grants = Grants()
 
     def changed(self, change: "Change") -> None:
@@ -43,7 +43,7 @@ class Authorizer:
 
     def decide(self, user: User, request: ResourceRequest | PathRequest) -> Decision:
         """Tell whether a user may do something, and what allows it."""
-        if not self._is_enforced or MASTERS in user.groups:
+        if not self.is_enforced or MASTERS in user.groups:
             return _EVERYTHING
         return self._grants.decide(user, request)
 
@@ -64,9 +64,20 @@ class Authorizer:
         target = Target(group=request.group, resource=request.resource, name=request.name)
         raise not_allowed(target, why)
 
+    def check_creation(self, user: User, request: ResourceRequest) -> None:
+        """Refuse a creation by who may update or patch, but not create.
+
+        Raises:
+            ApiError: 403, which does not say why, as with the API.
+        """
+        decision = self.decide(user, request)
+        if not decision.is_allowed:
+            target = Target(group=request.group, resource=request.resource, name=request.name)
+            raise not_allowed(target, decision.reason)
+
     def held(self, user: User, namespace: str) -> HeldRules:
         """Return the rules that a user has in a namespace, in `""` those that hold everywhere."""
-        if not self._is_enforced:
+        if not self.is_enforced:
             return HeldRules(rules=_ALL_RULES)
         return self._grants.held(user, namespace)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl
 
-from ferrolb.apimachinery import User
+from ferrolb.apimachinery import ResourceRequest, User
 from ferrolb.devserver.metrics import RequestLabels, WatchLabels
 from ferrolb.devserver.negotiation import Representation
 from ferrolb.devserver.paths import ResourcePath
@@ -78,6 +78,18 @@ class Call:
     def is_status(self) -> bool:
         """Whether `/status` is addressed."""
         return self.path.subresource == "status"
+
+    @property
+    def creation(self) -> ResourceRequest:
+        """What else is asked for where an update or a patch makes the object."""
+        return ResourceRequest(
+            verb=Verb.CREATE.value,
+            group=self.path.group,
+            resource=self.path.plural,
+            subresource=self.path.subresource,
+            namespace=self.path.place,
+            name=self.path.name,
+        )
 
     @property
     def target(self) -> Target:

@@ -16,7 +16,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ferrolb.devserver.app import ON_COLLECTION, ON_OBJECT, read_body
+from ferrolb.devserver.app import read_body
+from ferrolb.devserver.asking import ON_COLLECTION, ON_OBJECT
 from ferrolb.devserver.authentication import MASTERS, Authenticator, bearer_token
 from ferrolb.devserver.calls import Verb, is_set, parse_query
 from ferrolb.devserver.fault_exchange import (

@@ -18,6 +18,11 @@ class ResourcePath:
     name: str = ""
     subresource: str = ""
 
+    @property
+    def place(self) -> str:
+        """The namespace that roles see; a Namespace is in itself."""
+        return self.namespace or (self.name if self.plural == "namespaces" else "")
+
 
 def parse_resource_path(path: str) -> ResourcePath | None:
     """Return what a path names, or None where it names no resource."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from ferrolb.crds import load_crds
 from ferrolb.devserver.builtin import DEFINITIONS, NAMESPACES, SERVICES
+from ferrolb.devserver.default_roles import default_roles
 from ferrolb.devserver.statuses import Target, invalid
 from ferrolb.devserver.strategies import member_of, metadata_of
 from ferrolb.model import JsonObject
@@ -36,6 +37,9 @@ async def seed(cluster: "Cluster", *, ranges: Sequence["IPNetwork"], port: int) 
     for definition in load_crds():
         await _ensure(cluster, DEFINITIONS, definition)
     await _ensure(cluster, SERVICES, _api_service(ranges, port))
+    if cluster.authorizer.is_enforced:
+        for storage, obj in default_roles():
+            await _ensure(cluster, storage, obj)
 
 
 def _api_service(ranges: Sequence["IPNetwork"], port: int) -> JsonObject:

@@ -113,6 +113,8 @@ def _create(cluster: "Cluster", call: Call, obj: JsonObject) -> Write:
     check_namespace_open(cluster, call, name)
     sent = owned(cluster, call, resource.strategy.default(obj), None)
     new = checked(call, resource.strategy.on_create(sent), name)
+    if call.verb is not Verb.CREATE:
+        cluster.authorizer.check_creation(call.user, call.creation)
     return cluster.store.create(
         call.key(name),
         resource.incoming(new),

@@ -141,7 +141,8 @@ class _Api:
         if request.method != "POST":
             raise method_not_allowed()
         body = await read_body(request)
-        return review(self._cluster, kind, body, headers=request.headers, user=user)
+        reviewed = (kind, path.namespace)
+        return review(self._cluster, reviewed, body, headers=request.headers, user=user)
 
     def _call(
         self, request: Request, path: ResourcePath, resource: "ServedResource", user: "User"

@@ -64,17 +64,6 @@ class Authorizer:
         target = Target(group=request.group, resource=request.resource, name=request.name)
         raise not_allowed(target, why)
 
-    def check_creation(self, user: User, request: ResourceRequest) -> None:
-        """Refuse a creation by who may update or patch, but not create.
-
-        Raises:
-            ApiError: 403, which does not say why, as with the API.
-        """
-        decision = self.decide(user, request)
-        if not decision.is_allowed:
-            target = Target(group=request.group, resource=request.resource, name=request.name)
-            raise not_allowed(target, decision.reason)
-
     def held(self, user: User, namespace: str) -> HeldRules:
         """Return the rules that a user has in a namespace, in `""` those that hold everywhere."""
         if not self.is_enforced:

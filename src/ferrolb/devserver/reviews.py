@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 
 from ferrolb.apimachinery import User
-from ferrolb.devserver.access_reviews import review_access, review_rules
+from ferrolb.devserver.access_reviews import (
+    LOCAL,
+    access_errors,
+    placed,
+    review_access,
+    review_own_access,
+    review_rules,
+)
 from ferrolb.devserver.bodies import parse_body
 from ferrolb.devserver.identity_reviews import review_self, review_token
 from ferrolb.devserver.representations import json_response
-from ferrolb.devserver.statuses import bad_request
+from ferrolb.devserver.statuses import Target, bad_request, invalid, no_such_path
 from ferrolb.devserver.strategies import member_of
 from ferrolb.model import JsonObject
 
@@ -32,15 +39,28 @@ REVIEWS: Final[dict[tuple[str, str, str], str]] = {
 
 
 def review(
-    cluster: "Cluster", kind: str, body: bytes, *, headers: Mapping[str, str], user: User
+    cluster: "Cluster",
+    reviewed: tuple[str, str],
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    user: User,
 ) -> Response:
-    """Answer a review.
+    """Answer a review; `reviewed` is its kind and the namespace in the path.
 
     Raises:
-        ApiError: 400 or 415, it cannot be read.
+        ApiError: 400 or 415, it cannot be read; 404, it belongs elsewhere; 422, it asks nothing.
     """
+    kind, namespace = reviewed
+    if bool(namespace) is not (kind == LOCAL):
+        raise no_such_path()
     group = AUTHENTICATION if kind in _OF_AUTHENTICATION else AUTHORIZATION
     obj = _parse(headers, body)
+    if kind == LOCAL:
+        obj = placed(obj, namespace)
+    errors = access_errors(kind, obj)
+    if errors:
+        raise invalid(Target(group=group), errors)
     status = _ANSWERS[kind](cluster, user, member_of(obj, "spec"))
     answer: JsonObject = {
         **obj,
@@ -61,7 +81,7 @@ def _parse(headers: Mapping[str, str], body: bytes) -> JsonObject:
 
 
 _ANSWERS: Final[dict[str, Callable[["Cluster", User, JsonObject], JsonObject]]] = {
-    "SelfSubjectAccessReview": review_access,
+    "SelfSubjectAccessReview": review_own_access,
     "SubjectAccessReview": review_access,
     "LocalSubjectAccessReview": review_access,
     "SelfSubjectRulesReview": review_rules,

@@ -33,6 +33,7 @@ from ferrolb.devserver.bodies import (
 )
 from ferrolb.devserver.body_text import STRATEGIC_PATCH
 from ferrolb.devserver.calls import Call, Verb
+from ferrolb.devserver.escalation import check_escalation
 from ferrolb.devserver.ownership import applied, tracked
 from ferrolb.devserver.representations import ENCODER, object_response
 from ferrolb.devserver.statuses import (
@@ -112,9 +113,10 @@ def _create(cluster: "Cluster", call: Call, obj: JsonObject) -> Write:
     resource = call.resource
     check_namespace_open(cluster, call, name)
     sent = owned(cluster, call, resource.strategy.default(obj), None)
+    check_escalation(cluster, call, sent, None)
     new = checked(call, resource.strategy.on_create(sent), name)
     if call.verb is not Verb.CREATE:
-        cluster.authorizer.check_creation(call.user, call.creation)
+        cluster.authorizer.check(call.user, call.creation)
     return cluster.store.create(
         call.key(name),
         resource.incoming(new),
@@ -169,10 +171,12 @@ def updated(cluster: "Cluster", call: Call, obj: JsonObject, stored: JsonObject)
         ApiError: 409, it is not the version the client knows; 422, fields are wrong.
     """
     resource = call.resource
+    old = resource.outgoing(stored)
+    wanted = resource.strategy.default(obj)
+    check_escalation(cluster, call, wanted, old)
     preconditions = preconditions_of(call, obj)
     _check_preconditions(call, preconditions, stored)
-    old = resource.outgoing(stored)
-    sent = owned(cluster, call, resource.strategy.default(obj), old)
+    sent = owned(cluster, call, wanted, old)
     if call.is_status:
         prepared = resource.strategy.on_status(sent, old)
     else:

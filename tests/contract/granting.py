@@ -67,7 +67,7 @@ def asker_of(subject: Json, namespace: str) -> tuple[str, Sequence[str]]:
     return subject["name"], ()
 
 
-def may(api: ApiServer, name: str, groups: Sequence[str] = (), **asked: str) -> Json:
+def may(api: ApiServer, name: str, groups: Sequence[str] = (), /, **asked: str) -> Json:
     """Ask whether a user may do something; `path` or the attributes of a resource."""
     kind = "nonResourceAttributes" if "path" in asked else "resourceAttributes"
     spec = {"user": name, "groups": list(groups), kind: asked}

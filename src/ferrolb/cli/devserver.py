@@ -36,7 +36,7 @@ Examples:
     help="Directory that keeps objects, certificates and token; in memory without it.",
 )
 @click.option("--name", "names", multiple=True, help="Further name or address for the certificate.")
-@click.option("--rbac", is_flag=True, help="Reserved for roles; has no effect yet.")
+@click.option("--rbac", is_flag=True, help="Let roles and bindings decide what may be done.")
 @click.option("--faults", is_flag=True, help="Let requests fail as /ferrolb/faults says.")
 @click.option("--log-level", default="warn", show_default=True, help="all, debug, ... none.")
 def command(
@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Run a Kubernetes API server for development and tests; never use it in production.
 
-    Real kubectl works with it. It has no nodes and runs no pods, has no roles, and whoever has
-    its kubeconfig may do everything. FerroLB's custom resources are installed.
+    Real kubectl works with it. It has no nodes and runs no pods, and whoever has its kubeconfig
+    may do everything. FerroLB's custom resources are installed.
     """
     try:
         from ferrolb.devserver import DevServerOptions, Endpoint, serve

@@ -347,3 +347,58 @@ def test_default_binding_is_there_from_the_start(api, name, groups):
     assert binding["subjects"] == [
         {"apiGroup": GROUP, "kind": "Group", "name": group} for group in groups
     ]
+
+
+def gathering(name, label):
+    return {
+        "metadata": {"name": name},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {label: "true"}}]},
+    }
+
+
+def rules_of(api, name):
+    return api.http.get(f"{ROLES}/clusterroles/{name}").json().get("rules") or []
+
+
+def test_gathered_role_has_the_rules_of_those_with_its_label(api):
+    label = f"test/{api.new_name('gather')}"
+    whole, first, second = (api.new_name(f"role-{part}") for part in ("whole", "first", "second"))
+    pods, nodes, leases = rule("get", "pods"), rule("get", "nodes"), rule("get", "leases")
+    labels = {label: "true"}
+    made(api, "clusterroles", metadata={"name": second, "labels": labels}, rules=[nodes, pods])
+    made(api, "clusterroles", **gathering(whole, label))
+    made(api, "clusterroles", metadata={"name": first, "labels": labels}, rules=[pods])
+    made(api, "clusterroles", metadata={"name": api.new_name("other")}, rules=[leases])
+    wait_for(lambda: rules_of(api, whole) == [pods, nodes])
+    patch = {"metadata": {"labels": {label: None}}}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    path = f"{ROLES}/clusterroles/{second}"
+    assert api.http.patch(path, content=json.dumps(patch), headers=headers).status_code == 200
+    wait_for(lambda: rules_of(api, whole) == [pods])
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed", "refused"),
+    [
+        ("view", ("list", "services"), ("get", "secrets")),
+        ("edit", ("get", "secrets"), ("create", "roles")),
+        ("admin", ("delete", "services"), ("list", "nodes")),
+    ],
+)
+def test_roles_for_users_are_gathered_one_from_the_other(api, namespace, role, allowed, refused):
+    name = api.new_name("user")
+    made(
+        api,
+        f"namespaces/{namespace}/rolebindings",
+        metadata={"name": role},
+        roleRef={"apiGroup": GROUP, "kind": "ClusterRole", "name": role},
+        subjects=[user(name)],
+    )
+
+    def can(verb, resource):
+        group = GROUP if resource == "roles" else ""
+        asked = {"verb": verb, "resource": resource, "group": group, "namespace": namespace}
+        return may(api, name, **asked)["allowed"]
+
+    wait_for(lambda: can("get", "configmaps") and can(*allowed))
+    assert not can(*refused)

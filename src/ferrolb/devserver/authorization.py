@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ferrolb.store import Change
 
 _EVERYTHING: Final = Decision(is_allowed=True)
+_UNENFORCED: Final = Decision(is_allowed=True, reason="this server enforces no roles")
 
 _ALL_RULES: Final[tuple[JsonObject, ...]] = (
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
@@ -43,7 +44,9 @@ class Authorizer:
 
     def decide(self, user: User, request: ResourceRequest | PathRequest) -> Decision:
         """Tell whether a user may do something, and what allows it."""
-        if not self.is_enforced or MASTERS in user.groups:
+        if not self.is_enforced:
+            return _UNENFORCED
+        if MASTERS in user.groups:
             return _EVERYTHING
         return self._grants.decide(user, request)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 from typing_extensions import override
 
+from ferrolb.devserver.aggregation import Aggregator
 from ferrolb.devserver.app import make_app
 from ferrolb.devserver.authentication import Authenticator, load_or_make_token
 from ferrolb.devserver.authorization import Authorizer
@@ -110,18 +111,20 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks, _kept(cluster, options, tasks):
         reaper = Reaper(cluster)
         collector = GarbageCollector(cluster)
+        aggregator = Aggregator(cluster)
 
         def saw(change: "Change") -> None:
             reaper.saw(change)
             collector.saw(change)
+            aggregator.saw(change)
 
         cluster.watch_all(saw)
         await seed(cluster, ranges=options.service_ranges, port=port)
+        await aggregator.gather()
         reaper.start()
         collector.start()
-        helpers = [
-            tasks.create_task(work) for work in (reaper.run(), collector.run(), sweep(cluster))
-        ]
+        works = (reaper.run(), collector.run(), aggregator.run(), sweep(cluster))
+        helpers = [tasks.create_task(work) for work in works]
         try:
             await run_until_cancelled(server, listener, cluster)
         finally:

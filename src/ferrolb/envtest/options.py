@@ -11,10 +11,12 @@ DEFAULT_CONTROLLERS: Final = (
     "namespace-controller",
     "garbage-collector-controller",
     "serviceaccount-controller",
+    "clusterrole-aggregation-controller",
 )
-"""What tests of controllers need: slices from Pods, an end for Namespaces, owners that count, and
-the account `default` in each Namespace, for which tokens are asked. Whatever would make or judge
-Pods and Nodes is left out: tests write those themselves."""
+"""What tests of controllers need: slices from Pods, an end for Namespaces, owners that count, the
+account `default` in each Namespace, for which tokens are asked, and the rules of roles that are
+gathered from others. Whatever would make or judge Pods and Nodes is left out: tests write those
+themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

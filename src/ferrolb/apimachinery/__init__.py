@@ -38,7 +38,7 @@ from ferrolb.apimachinery.field_selectors import (
     field_labels,
     parse_field_selector,
 )
-from ferrolb.apimachinery.grants import Decision, Grants, HeldRules, join_reasons
+from ferrolb.apimachinery.grants import RBAC_GROUP, Decision, Grants, HeldRules, join_reasons
 from ferrolb.apimachinery.json_errors import json_error_text
 from ferrolb.apimachinery.jsonpath import JsonPath, JsonPathError
 from ferrolb.apimachinery.patch import json_patch, merge_patch
@@ -53,6 +53,7 @@ from ferrolb.apimachinery.rbac import (
     missing_rules,
     parse_rules,
 )
+from ferrolb.apimachinery.rbac_cover import quoted_list, uncovered
 from ferrolb.apimachinery.schema import (
     apply_defaults,
     custom_resource_schema,
@@ -68,6 +69,7 @@ from ferrolb.apimachinery.tables import IncludeObject, custom_format, partial_me
 from ferrolb.apimachinery.validation import validate
 
 __all__ = [
+    "RBAC_GROUP",
     "ApiMachineryError",
     "ApplyConflictError",
     "Column",
@@ -127,6 +129,7 @@ __all__ = [
     "parse_time",
     "partial_metadata",
     "prune",
+    "quoted_list",
     "strategic_patch",
     "strict_error_text",
     "strict_errors",
@@ -134,6 +137,7 @@ __all__ = [
     "table_format",
     "tolerated_rules",
     "track_update",
+    "uncovered",
     "validate",
     "validate_resource",
     "validate_status",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from ferrolb.apimachinery import table_format
 from ferrolb.devserver.events import core_from_events, events_from_core
 from ferrolb.devserver.leases import LeaseStrategy
-from ferrolb.devserver.names import NameRule
 from ferrolb.devserver.payloads import ConfigMapStrategy, SecretStrategy
+from ferrolb.devserver.rbac_objects import BindingStrategy, RoleStrategy
 from ferrolb.devserver.registry import ALL_VERBS, Names, Registry, ServedResource, Traits
 from ferrolb.devserver.schemas import schema_for
 from ferrolb.devserver.service_strategy import ServiceStrategy
@@ -139,7 +139,6 @@ def register_builtins(
 
 def _strategies(ranges: "ServiceRanges") -> dict[ResourceId, Strategy]:
     workload = WorkloadStrategy(has_replicas=True)
-    rbac = Strategy(name_rule=NameRule.PATH_SEGMENT)
     return {
         SERVICES: ServiceStrategy(ranges),
         NAMESPACES: NamespaceStrategy(),
@@ -153,10 +152,10 @@ def _strategies(ranges: "ServiceRanges") -> dict[ResourceId, Strategy]:
         ResourceId("apps", "daemonsets"): WorkloadStrategy(has_replicas=False),
         ResourceId("discovery.k8s.io", "endpointslices"): EndpointSliceStrategy(),
         ResourceId("coordination.k8s.io", "leases"): LeaseStrategy(),
-        **{
-            ResourceId(RBAC, plural): rbac
-            for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
-        },
+        CLUSTER_ROLES: RoleStrategy(is_namespaced=False),
+        CLUSTER_ROLE_BINDINGS: BindingStrategy(is_namespaced=False),
+        ResourceId(RBAC, "roles"): RoleStrategy(is_namespaced=True),
+        ResourceId(RBAC, "rolebindings"): BindingStrategy(is_namespaced=True),
     }
 
 

@@ -144,3 +144,11 @@ def test_rules_held_are_as_written():
     assert held.rules == (rule,)
     assert held.parsed[0].names == {"a"}
     assert grants.held(ANN, "").rules == ()
+
+
+def test_end_of_one_binding_leaves_the_others_of_its_subject():
+    grants = grants_of(
+        role("r", READ), binding("a", "r", user("ann")), binding("b", "r", user("ann"))
+    )
+    grants.remove(binding("a", "r", user("ann")))
+    assert grants.decide(ANN, lists()).reason.startswith('RBAC: allowed by ClusterRoleBinding "b"')

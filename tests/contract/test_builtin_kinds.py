@@ -201,3 +201,20 @@ def test_a_workloads_selector_is_immutable(objects: Objects, plural: str) -> Non
     ((field, message),) = objects.causes(objects.http.put(f"{path}/a", json=made))
     assert field == "spec.selector"
     assert message.endswith("field is immutable")
+
+
+def test_annotations_of_a_deployment_count_as_a_new_generation_and_labels_do_not(
+    api: ApiServer, namespace: str
+) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    labels = {"app": "a"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pod}
+    made = api.http.post(path, json={"metadata": {"name": "d"}, "spec": spec})
+    assert made.json()["metadata"]["generation"] == 1
+    generations = []
+    for member in ("labels", "annotations"):
+        patch = json.dumps({"metadata": {member: {"x": "y"}}})
+        answer = api.http.patch(f"{path}/d", content=patch, headers=MERGE)
+        generations.append(answer.json()["metadata"]["generation"])
+    assert generations == [1, 2]

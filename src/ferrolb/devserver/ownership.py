@@ -48,13 +48,22 @@ def applied(
         raise internal("the resource has no schema")
     try:
         writer = _writer(call, now)
-        return apimachinery.apply(live, request, writer, schema=schema, force=call.flag("force"))
+        return apimachinery.apply(
+            _without_nulls(live), request, writer, schema=schema, force=call.flag("force")
+        )
     except ApplyConflictError as error:
         raise apply_conflict(error) from error
     except (MalformedPatchError, ManagedFieldsError) as error:
         raise bad_request(str(error)) from error
     except PatchError as error:
         raise unexplained(str(error)) from error
+
+
+def _without_nulls(live: JsonObject | None) -> JsonObject | None:
+    """Return an object without members that say that there is nothing: nobody owns those."""
+    if live is None:
+        return None
+    return {name: value for name, value in live.items() if value is not None}
 
 
 def _writer(call: "Call", now: "datetime") -> Writer:

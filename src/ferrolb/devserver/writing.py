@@ -195,6 +195,9 @@ def _has_generation_changed(call: Call, new: JsonObject, old: JsonObject) -> boo
     if call.is_status:
         return False
     traits = call.resource.traits
+    if call.resource.kind == "Deployment" and not traits.is_custom:
+        before, after = metadata_of(old).get("annotations"), metadata_of(new).get("annotations")
+        return True if before != after else None
     if traits.is_custom and not traits.has_status and new.get("status") != old.get("status"):
         return True
     return None

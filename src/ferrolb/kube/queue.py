@@ -103,6 +103,7 @@ class QueueDriver(Generic[K]):
                 self._start_passes()
                 await self._wait()
         finally:
+            self._is_stopping = True
             await self._end_passes()
 
     def _start_passes(self) -> None:
@@ -145,6 +146,9 @@ class QueueDriver(Generic[K]):
             again = task.result()
             if again is not None:
                 self._queue.add_after(key, again.delay_s, now=_now())
+        elif task.cancelled() and self._is_stopping:
+            # cut off at the end, which has been said: no failure, and nothing to be tried again
+            self._queue.done(key)
         else:
             self._fail(key, error)
         if self._observer is not None:

@@ -230,6 +230,10 @@ async def test_pass_that_does_not_end_in_time_is_cut_off():
         driver.add("a")
         await passes.until(lambda: passes.started == ["a"])
         driver.stop()
-        await task
+        with capture_logs() as logs:
+            await task
         assert passes.ended == ["a"]
         assert driver.pending == 0
+        assert [(entry["log_level"], entry["event"]) for entry in logs] == [
+            ("warning", "pass cut off")
+        ]

@@ -69,6 +69,9 @@ KINDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Group and version -> the prefix of its schemas' names, and the kinds that are served."""
 
+SUBRESOURCE_TYPES: Final = {"api/v1": ("io.k8s.api.authentication.v1.TokenRequest",)}
+"""Kinds of another group that subresources take, by the document they are in."""
+
 META_TYPES: Final = (
     "APIResourceList",
     "Condition",
@@ -93,7 +96,10 @@ GO_PACKAGES: Final[dict[str, tuple[str, str]]] = {
 
 PROTOBUF_KINDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "apps/v1": ("apps/v1", ("Deployment",)),
-    "authentication.k8s.io/v1": ("authentication/v1", ("SelfSubjectReview", "TokenReview")),
+    "authentication.k8s.io/v1": (
+        "authentication/v1",
+        ("SelfSubjectReview", "TokenRequest", "TokenReview"),
+    ),
     "authorization.k8s.io/v1": (
         "authorization/v1",
         (
@@ -174,6 +180,7 @@ def _extract(directory: Path) -> Schemas:
         document = json.loads((directory / name).read_text(encoding="utf-8"))
         schemas: Schemas = document["components"]["schemas"]
         wanted = [prefix + kind for kind in kinds] + [META + kind for kind in META_TYPES]
+        wanted += SUBRESOURCE_TYPES.get(group_version, ())
         while wanted:
             current = wanted.pop()
             if current in found or current not in schemas:

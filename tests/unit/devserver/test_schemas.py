@@ -23,6 +23,7 @@ SERVED = [
     ("apps", "v1", "Deployment"),
     ("apps", "v1", "ReplicaSet"),
     ("authentication.k8s.io", "v1", "SelfSubjectReview"),
+    ("authentication.k8s.io", "v1", "TokenRequest"),
     ("authentication.k8s.io", "v1", "TokenReview"),
     ("authorization.k8s.io", "v1", "SelfSubjectAccessReview"),
     ("authorization.k8s.io", "v1", "SelfSubjectRulesReview"),

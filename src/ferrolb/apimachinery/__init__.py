@@ -44,6 +44,7 @@ from ferrolb.apimachinery.jsonpath import JsonPath, JsonPathError
 from ferrolb.apimachinery.patch import json_patch, merge_patch
 from ferrolb.apimachinery.protobuf import ProtobufError, UnsupportedProtobufError, decode_protobuf
 from ferrolb.apimachinery.rbac import (
+    SERVICE_ACCOUNT_PREFIX,
     PathRequest,
     ResourceRequest,
     Rule,
@@ -69,6 +70,7 @@ from ferrolb.apimachinery.tables import IncludeObject, custom_format, partial_me
 from ferrolb.apimachinery.validation import validate
 
 __all__ = [
+    "SERVICE_ACCOUNT_PREFIX",
     "RBAC_GROUP",
     "ApiMachineryError",
     "ApplyConflictError",

@@ -31,6 +31,7 @@ from ferrolb.devserver.statuses import (
     not_found,
     too_large,
 )
+from ferrolb.devserver.token_requests import request_token
 from ferrolb.devserver.writing import create_object, patch_object, update_object
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ class _Api:
         try:
             if request.method != "GET":
                 call.body = await read_body(request)
-            response = await HANDLERS[call.verb](self._cluster, call)
+            handle = request_token if path.subresource == "token" else HANDLERS[call.verb]
+            response = await handle(self._cluster, call)
         except ApiError as error:
             response = _refused(error)
         add_warnings(response, call.warnings)
@@ -150,7 +152,8 @@ class _Api:
         query = parse_query(request.scope["query_string"])
         _check_place(path, resource)
         verb = _verb_of(request, path, query)
-        if verb not in resource.verbs and verb is not Verb.APPLY:
+        served = Verb.PATCH if verb is Verb.APPLY else verb
+        if served not in resource.verbs_at(path.subresource):
             raise method_not_allowed()
         call = Call(
             verb=verb,

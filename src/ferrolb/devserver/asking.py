@@ -32,6 +32,8 @@ _ROLE_VERBS: Final = {
 
 def named_verb(method: str, path: ResourcePath, query: Mapping[str, str]) -> Verb | None:
     """Return what a method means at a path; None: nothing."""
+    if path.subresource and method == "POST":
+        return Verb.CREATE
     verb = (ON_OBJECT if path.name else ON_COLLECTION).get(method)
     return Verb.WATCH if verb is Verb.LIST and is_set(query, "watch") else verb
 

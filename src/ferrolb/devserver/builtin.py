@@ -30,6 +30,7 @@ EVENTS: Final = ResourceId("", "events")
 NAMESPACES: Final = ResourceId("", "namespaces")
 SERVICES: Final = ResourceId("", "services")
 SECRETS: Final = ResourceId("", "secrets")
+SERVICE_ACCOUNTS: Final = ResourceId("", "serviceaccounts")
 CONFIG_MAPS: Final = ResourceId("", "configmaps")
 NODES: Final = ResourceId("", "nodes")
 PODS: Final = ResourceId("", "pods")
@@ -81,7 +82,13 @@ _BUILTINS: Final = (
     _Builtin("", "Node", "nodes", ("no",), is_namespaced=False, traits=_WITH_STATUS),
     _Builtin("", "Pod", "pods", ("po",), ("all",), traits=_WORKLOAD),
     _Builtin("", "Secret", "secrets"),
-    _Builtin("", "ServiceAccount", "serviceaccounts", ("sa",)),
+    _Builtin(
+        "",
+        "ServiceAccount",
+        SERVICE_ACCOUNTS.resource,
+        ("sa",),
+        traits=Traits(has_generation=False, has_token=True),
+    ),
     _Builtin(
         "",
         "Service",

@@ -14,11 +14,17 @@ from ferrolb.store import Change, ChangeType, ObjectKey
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ferrolb.devserver.account_tokens import AccountTokens
     from ferrolb.devserver.authentication import Authenticator
     from ferrolb.devserver.authorization import Authorizer
     from ferrolb.devserver.journal import Journal
     from ferrolb.devserver.metrics import Metrics
     from ferrolb.store import ResourceId, Store
+
+
+def wall_clock() -> datetime:
+    """Return the time that objects and tokens carry."""
+    return datetime.now(UTC)
 
 
 def _ignore(_change: "Change") -> None:
@@ -34,6 +40,7 @@ class Cluster:
     registry: Registry
     metrics: "Metrics"
     authenticator: "Authenticator"
+    account_tokens: "AccountTokens"
     authorizer: "Authorizer"
     _journal: "Journal | None" = None
     _hooks: "dict[ResourceId, Callable[[Change], None]]" = field(default_factory=dict)
@@ -41,7 +48,7 @@ class Cluster:
 
     def now(self) -> datetime:
         """Return the wall clock."""
-        return datetime.now(UTC)
+        return wall_clock()
 
     def new_uid(self) -> str:
         """Return a uid for a new object."""

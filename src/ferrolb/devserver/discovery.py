@@ -5,7 +5,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from ferrolb.devserver.registry import Registry, ServedResource, version_rank
+from ferrolb.devserver.registry import TOKEN_REQUEST, Registry, ServedResource, version_rank
 from ferrolb.model import Json, JsonObject
 
 DISCOVERY_GROUP: Final = "apidiscovery.k8s.io"
@@ -109,7 +109,7 @@ def resource_list(registry: Registry, group: str, version: str) -> JsonObject | 
                 "name": f"{resource.plural}/{name}",
                 "singularName": "",
                 "namespaced": resource.is_namespaced,
-                "kind": resource.kind,
+                **(_foreign_kind(name) or {"kind": resource.kind}),
                 "verbs": list(verbs),
             }
             for name, verbs in resource.subresources.items()
@@ -211,10 +211,22 @@ def _aggregated_entry(resource: ServedResource) -> JsonObject:
         entry["categories"] = list(resource.names.categories)
     if resource.subresources:
         entry["subresources"] = [
-            {"subresource": name, "responseKind": kind, "verbs": list(verbs)}
+            {
+                "subresource": name,
+                "responseKind": _foreign_kind(name) or kind,
+                "verbs": list(verbs),
+            }
             for name, verbs in resource.subresources.items()
         ]
     return entry
+
+
+def _foreign_kind(subresource: str) -> JsonObject:
+    """Return what a subresource takes if that is of another group; otherwise nothing."""
+    if subresource != "token":
+        return {}
+    group, version, kind = TOKEN_REQUEST
+    return {"group": group, "version": version, "kind": kind}
 
 
 def _storage_hash(resource: ServedResource) -> str:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ferrolb.devserver.app import read_body
-from ferrolb.devserver.asking import ON_COLLECTION, ON_OBJECT
+from ferrolb.devserver.asking import named_verb
 from ferrolb.devserver.authentication import MASTERS, Authenticator, bearer_token
 from ferrolb.devserver.calls import Verb, is_set, parse_query
 from ferrolb.devserver.fault_exchange import (
@@ -142,7 +142,7 @@ class FaultGate:
         path = parse_resource_path(request.url.path)
         if path is None:
             return None
-        verb = (ON_OBJECT if path.name else ON_COLLECTION).get(request.method)
+        verb = named_verb(request.method, path, {})
         if verb is None:
             return None
         if verb is Verb.LIST and _is_watch(request):

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ferrolb.apimachinery import User
+from ferrolb.devserver.authentication import Recognized
+from ferrolb.devserver.statuses import bad_request
 from ferrolb.model import JsonObject
 
 if TYPE_CHECKING:
@@ -10,12 +12,25 @@ if TYPE_CHECKING:
 
 
 def review_token(cluster: "Cluster", _user: User, spec: JsonObject) -> JsonObject:
-    """Return whose token it is."""
-    token = spec.get("token")
-    found = cluster.authenticator.user_of(token) if isinstance(token, str) else None
-    if found is None:
-        return {"authenticated": False, "error": "invalid bearer token"}
-    return {"authenticated": True, "user": user_info(found)}
+    """Return whose token it is.
+
+    Raises:
+        ApiError: 400, there is none.
+    """
+    token, given = spec.get("token"), spec.get("audiences")
+    if not isinstance(token, str) or not token:
+        raise bad_request("token is required for TokenReview in authentication")
+    asked = given if isinstance(given, list) else []
+    audiences = [each for each in asked if isinstance(each, str)]
+    found = cluster.authenticator.review(token, audiences)
+    if not isinstance(found, Recognized):
+        invalid = "invalid bearer token"
+        return {"user": {}, "error": f"[{invalid}, {found.why}]" if found.why else invalid}
+    return {
+        "authenticated": True,
+        "user": user_info(found.user),
+        "audiences": list(found.audiences),
+    }
 
 
 def review_self(_cluster: "Cluster", user: User, _spec: JsonObject) -> JsonObject:

@@ -23,6 +23,9 @@ ALL_VERBS: Final = (
 )
 STATUS_VERBS: Final = ("get", "patch", "update")
 
+TOKEN_REQUEST: Final = ("authentication.k8s.io", "v1", "TokenRequest")
+"""Group, version and kind of what `/token` takes, unlike other subresources."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
@@ -47,6 +50,8 @@ class Traits:
 
     has_status: bool = False
     """Whether `/status` is served, and status and the rest are written apart."""
+    has_token: bool = False
+    """Whether `/token` is served, where tokens are asked for."""
     has_generation: bool = True
     creates_on_update: bool = False
     """Whether a PUT, or a patch that is no apply, may make an object that is not there."""
@@ -103,7 +108,16 @@ class ServedResource:
     @property
     def subresources(self) -> Mapping[str, tuple[str, ...]]:
         """Subresources that are served, with their verbs."""
-        return {"status": STATUS_VERBS} if self.traits.has_status else {}
+        served: dict[str, tuple[str, ...]] = {}
+        if self.traits.has_status:
+            served["status"] = STATUS_VERBS
+        if self.traits.has_token:
+            served["token"] = ("create",)
+        return served
+
+    def verbs_at(self, subresource: str) -> tuple[str, ...]:
+        """Return the verbs of a subresource, or of the resource itself where it is empty."""
+        return self.subresources[subresource] if subresource else self.verbs
 
     def incoming(self, obj: JsonObject) -> JsonObject:
         """Return an object of this version as it is stored."""

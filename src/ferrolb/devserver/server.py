@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -10,12 +11,17 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 from typing_extensions import override
 
+from ferrolb.devserver.account_tokens import (
+    DEFAULT_AUDIENCES,
+    AccountTokens,
+    load_or_make_key,
+)
 from ferrolb.devserver.aggregation import Aggregator
 from ferrolb.devserver.app import make_app
 from ferrolb.devserver.authentication import Authenticator, load_or_make_token
 from ferrolb.devserver.authorization import Authorizer
 from ferrolb.devserver.builtin import DEFINITIONS, ROLES_AND_BINDINGS, SERVICES, register_builtins
-from ferrolb.devserver.cluster import Cluster
+from ferrolb.devserver.cluster import Cluster, wall_clock
 from ferrolb.devserver.definitions import (
     DefinitionStrategy,
     is_established,
@@ -34,6 +40,7 @@ from ferrolb.devserver.ranges import ServiceRanges
 from ferrolb.devserver.reaping import Reaper
 from ferrolb.devserver.registry import Registry
 from ferrolb.devserver.seeding import seed
+from ferrolb.devserver.token_requests import uid_of_account
 from ferrolb.devserver.watching import Hub
 from ferrolb.pki import (
     Endpoint,
@@ -98,7 +105,8 @@ async def _serve(
         ca_pem=identity.ca_pem,
         kubeconfig=options.kubeconfig,
     )
-    cluster = make_cluster(options, token)
+    with _told_plainly("cannot use the data directory"):
+        cluster = make_cluster(options, token)
     app = make_app(cluster, address=f"{endpoint.host}:{port}")
 
     def announce() -> None:
@@ -179,18 +187,33 @@ def _told_plainly(what: str) -> Iterator[None]:
 
 
 def make_cluster(options: DevServerOptions, token: str) -> Cluster:
-    """Return a cluster with the built-in resources and nothing in it."""
+    """Return a cluster with the built-in resources and nothing in it.
+
+    Raises:
+        OSError: the key of its accounts can be neither read nor kept.
+    """
     store = Store()
     registry = Registry()
     first, last = options.node_ports
     ranges = ServiceRanges(options.service_ranges, range(first, last + 1))
+    tokens = AccountTokens(
+        load_or_make_key(options.data_dir),
+        uid_of=functools.partial(uid_of_account, store),
+        now=wall_clock,
+    )
     cluster = Cluster(
         store=store,
         hub=Hub(store=store, published=store.resource_version),
         registry=registry,
         metrics=Metrics(),
         # nobody is let in without a token where the authorizer refuses nothing
-        authenticator=Authenticator(token, has_anonymous=options.is_rbac),
+        authenticator=Authenticator(
+            token,
+            recognize=tokens.recognize,
+            audiences=DEFAULT_AUDIENCES,
+            has_anonymous=options.is_rbac,
+        ),
+        account_tokens=tokens,
         authorizer=Authorizer(is_enforced=options.is_rbac),
     )
     register_builtins(

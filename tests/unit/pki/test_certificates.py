@@ -100,7 +100,9 @@ def test_token_is_given_kept_or_made(tmp_path):
     ("header", "is_admitted"),
     [
         ("Bearer right", True),
-        ("bearer  right ", True),
+        ("bearer right ", True),
+        ("Bearer right more", True),
+        ("Bearer  right", False),
         ("Bearer wrong", False),
         ("Bearer", False),
         ("Basic right", False),

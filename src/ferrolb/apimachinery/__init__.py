@@ -70,8 +70,8 @@ from ferrolb.apimachinery.tables import IncludeObject, custom_format, partial_me
 from ferrolb.apimachinery.validation import validate
 
 __all__ = [
-    "SERVICE_ACCOUNT_PREFIX",
     "RBAC_GROUP",
+    "SERVICE_ACCOUNT_PREFIX",
     "ApiMachineryError",
     "ApplyConflictError",
     "Column",

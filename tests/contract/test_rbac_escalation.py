@@ -12,8 +12,6 @@ from tests.contract.roles import ALICE, GROUP, PODS, REFERENCE, of_kind
 from tests.contract.waiting import wait_for
 from tests.contract.writing import Objects
 
-pytestmark = pytest.mark.only_on("real", "No impersonation")
-
 WRITERS: Final = {
     "verbs": ["get", "list", "create", "update", "patch", "delete"],
     "apiGroups": [GROUP],

@@ -16,9 +16,11 @@ from ferrolb.devserver.call_options import check_options
 from ferrolb.devserver.calls import Call, Verb, parse_query
 from ferrolb.devserver.deleting import delete_collection, delete_object
 from ferrolb.devserver.documents import Documents
+from ferrolb.devserver.impersonation import NobodyToActAsError, acting_user
 from ferrolb.devserver.metrics import RequestLabels
 from ferrolb.devserver.negotiation import negotiate
 from ferrolb.devserver.paths import ResourcePath, parse_resource_path
+from ferrolb.devserver.plain import internal_page
 from ferrolb.devserver.reading import get_object, list_objects, watch_objects
 from ferrolb.devserver.representations import add_warnings, json_response
 from ferrolb.devserver.reviews import REVIEWS, review
@@ -89,7 +91,7 @@ class _Api:
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
         try:
-            user = self._identify(request)
+            user = acting_user(self._identify(request), request.headers, self._cluster.authorizer)
             resource_path = parse_resource_path(path)
             if resource_path is not None:
                 query = parse_query(request.scope["query_string"])
@@ -101,6 +103,8 @@ class _Api:
         except ApiError as error:
             self._cluster.metrics.count_request(_plain_labels(request.method, error.refusal.code))
             return _refused(error)
+        except NobodyToActAsError as error:
+            response = internal_page(_target_of(request), str(error))
         self._cluster.metrics.count_request(_plain_labels(request.method, response.status_code))
         return response
 
@@ -215,6 +219,12 @@ async def read_body(request: Request) -> bytes:
             raise too_large(MAX_BODY_BYTES)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _target_of(request: Request) -> str:
+    """Return path and query as they were sent."""
+    url = request.url
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 def _refused(error: ApiError) -> Response:

@@ -12,6 +12,7 @@ from ferrolb.apimachinery import (
     join_reasons,
 )
 from ferrolb.devserver.authentication import MASTERS
+from ferrolb.devserver.plain import without_markup
 from ferrolb.devserver.statuses import Target, not_allowed
 from ferrolb.model import Json, JsonObject, quote
 from ferrolb.store import ChangeType
@@ -99,14 +100,9 @@ def _with(rule: JsonObject, *names: str) -> Json:
 def _denial(user: User, request: ResourceRequest | PathRequest) -> str:
     who = f"User {quote(user.name)} cannot {request.verb}"
     if isinstance(request, PathRequest):
-        return _harmless(f"{who} path {quote(request.path)}")
+        return without_markup(f"{who} path {quote(request.path)}")
     place = f"in the namespace {quote(request.namespace)}"
-    return _harmless(
+    return without_markup(
         f"{who} resource {quote(request.combined)} in API group {quote(request.group)} "
         f"{place if request.namespace else 'at the cluster scope'}"
     )
-
-
-def _harmless(text: str) -> str:
-    """Return a text that no browser takes for markup, as the API has it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

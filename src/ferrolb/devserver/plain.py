@@ -7,6 +7,8 @@ from typing import Final
 
 from starlette.responses import PlainTextResponse, Response
 
+from ferrolb.model import quote
+
 HEALTH_PATHS: Final = ("healthz", "livez", "readyz")
 """Answered without a token, for probes."""
 
@@ -31,6 +33,17 @@ def health(segments: Sequence[str], *, is_verbose: bool) -> Response:
 def no_page() -> Response:
     """Answer a path that is none of the API's."""
     return PlainTextResponse("404 page not found\n", status_code=HTTPStatus.NOT_FOUND)
+
+
+def internal_page(target: str, why: str) -> Response:
+    """Answer a request to a path and query that broke down before it was looked at."""
+    text = without_markup(f"Internal Server Error: {quote(target)}: {why}\n")
+    return PlainTextResponse(text, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def without_markup(text: str) -> str:
+    """Return a text that no browser takes for markup, as the API has it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def tagged_response(

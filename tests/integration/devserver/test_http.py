@@ -319,7 +319,7 @@ def test_token_review(devserver):
     for token, is_known in ((devserver.endpoint.token, True), ("wrong", False)):
         answer = devserver.http.post(path, json={"spec": {"token": token}})
         assert answer.status_code == 201
-        assert answer.json()["status"]["authenticated"] is is_known
+        assert answer.json()["status"].get("authenticated", False) is is_known
 
 
 def test_requests_are_counted_as_a_real_server_counts_them(devserver, maps):

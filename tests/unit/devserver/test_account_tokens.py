@@ -186,6 +186,9 @@ def test_signature_is_one(world, raw):
 
 def test_signature_is_written_in_one_way_only(world):
     token = world.mint()
+    signed, _, signature = token.rpartition(".")
+    raw = decoded(signature)
+    assert world.recognize(f"{signed}.{encoded(raw[:32] + bytes(1) + raw[32:])}") == WRONG_SIGNATURE
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     other = token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
     assert decoded(other.rpartition(".")[2]) == decoded(token.rpartition(".")[2])

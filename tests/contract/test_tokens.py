@@ -446,11 +446,23 @@ def test_what_shows_no_token_is_anonymous(api, namespace, account, header):
     assert 'User "system:anonymous"' in answer.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/namespaces/default/pods", "/version", "/healthz"])
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+def test_two_spaces_before_a_token_are_warned_about(api, path, scheme):
+    with api.client(None, Authorization=f"{scheme}  token") as client:
+        answer = client.get(path)
+    assert answer.headers["warning"] == (
+        '299 - "the provided Authorization header contains extra space before the bearer token, '
+        'and is ignored"'
+    )
+
+
 @pytest.mark.parametrize("header", ["Bearer {} more", "bearer {}", "BEARER {}"])
 def test_token_is_the_second_word(api, namespace, account, header):
     token = mint(api, namespace)
     with api.client(None, Authorization=header.format(token)) as client:
         answer = client.post(SELF, json={})
+    assert "warning" not in answer.headers
     name = answer.json()["status"]["userInfo"]["username"]
     assert name == f"system:serviceaccount:{namespace}:bob"
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from ferrolb.apimachinery import PathRequest, ResourceRequest
 from ferrolb.devserver.asking import asked_of, named_verb
-from ferrolb.devserver.authentication import ANONYMOUS, bearer_token
+from ferrolb.devserver.authentication import ANONYMOUS, bearer_token, spacing_warnings
 from ferrolb.devserver.body_text import MAX_BODY_BYTES
 from ferrolb.devserver.call_options import check_options
 from ferrolb.devserver.calls import Call, Verb, parse_query
@@ -86,6 +86,7 @@ class _Api:
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         request = Request(scope, receive)
         response = await self._answer(request)
+        add_warnings(response, spacing_warnings(request.headers.get("authorization")))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:

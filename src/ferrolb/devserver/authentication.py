@@ -126,6 +126,18 @@ def bearer_token(authorization: str | None) -> str | None:
     return token if scheme.lower() == "bearer" and token else None
 
 
+def spacing_warnings(authorization: str | None) -> list[str]:
+    """Return what a client is told whose token is ignored for the space before it."""
+    match (authorization or "").strip().split(" ", 2):
+        case [scheme, "", _] if scheme.lower() == "bearer":
+            return [
+                "the provided Authorization header contains extra space before the bearer token, "
+                "and is ignored"
+            ]
+        case _:
+            return []
+
+
 def load_or_make_token(directory: Path | None, given: str | None) -> str:
     """Return the token to expect: the one given, the one kept in a directory, or a new one."""
     if given is not None:

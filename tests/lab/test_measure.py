@@ -1,17 +1,24 @@
 """The witness and the asking client, judged by what kernels answer: no speaker takes part."""
 
+import json
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from tests.cluster import wait_until
 
+from ferrolb.lab import Lab, LabError
 from ferrolb.lab.frames import Kind
 from ferrolb.lab.invariants import Bounds, Invariant
 from ferrolb.lab.judge import Judge
-from ferrolb.lab.measure import Stage, summary
-from ferrolb.lab.witness import Witness
+from ferrolb.lab.measure import summary
+from ferrolb.lab.stage import Stage
 
+SERVICE_IP = "203.0.113.5"
 V4, V6 = ip_address("192.168.100.5"), ip_address("fd00:100::5")
 QUICK = Bounds(failover_s=0.3, silence_s=0.2, withdraw_s=0.1)
 
@@ -22,7 +29,7 @@ def lab(start_lab):
 
 
 def ask(lab, how, ip, count, **settings):
-    stage = Stage(lab=lab, witness=Witness(lab.folder), status=lab.status())
+    stage = Stage(lab=lab, judge=Judge(lab), status=lab.status())
     result: Any = stage.ask(how, ip, count, cpu=0, **settings)
     return result
 
@@ -47,7 +54,7 @@ def wait_for_answers(witness, ip, nodes):
 
 @pytest.mark.parametrize("ip", [V4, V6], ids=str)
 def test_the_witness_sees_who_answers_when(lab, ip):
-    witness = Witness(lab.folder)
+    witness = Judge(lab).witness
     start = time.monotonic()
     witness.probe([ip])
     try:
@@ -107,3 +114,74 @@ def test_a_question_without_an_answer_is_lost(lab):
 def test_a_summary_counts_what_was_lost():
     assert summary([3.0, 1.0, 2.0], 2) == {"samples": 3, "p50": 2, "p99": 3, "max": 3, "lost": 2}
     assert summary([], 1)["p50"] is None
+
+
+def test_what_a_paused_judge_did_not_see_is_no_breach(lab):
+    judge = Judge(lab)
+    judge.expect(V4, ["n1"])
+    own(lab, "n1", V4)
+    try:
+        wait_for_answers(judge.witness, V4, ("n1",))
+        time.sleep(QUICK.failover_s)
+        judge.pause()
+        own(lab, "n1", V4, verb="del")
+        time.sleep(2 * QUICK.silence_s)
+        own(lab, "n1", V4)
+        judge.resume()
+        wait_for_answers(judge.witness, V4, ("n1",))
+        assert judge.verdict(QUICK) == []
+        assert judge.judged_s(QUICK) > 0
+        own(lab, "n1", V4, verb="del")
+        time.sleep(2 * QUICK.silence_s)
+        assert {one.invariant for one in judge.verdict(QUICK)} == {Invariant.L2}
+    finally:
+        judge.witness.probe([])
+
+
+@contextmanager
+def measuring(*words):
+    """Run `ferrolb lab measure`; yields the process, and its lab once that answers."""
+    argv = [sys.executable, "-m", "ferrolb", "lab", "measure", *words]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield process, wait_until("its lab is up", lambda: its_lab(process))
+        finally:
+            process.kill()
+
+
+def its_lab(process):
+    assert process.poll() is None, process.stderr.read().decode()
+    try:
+        lab = Lab.attach(f"measure-{process.pid}")
+        return lab if lab.status().nodes else None
+    except LabError:
+        return None
+
+
+def wait_for_fault(lab, kind):
+    """Wait until such a fault has been made, and healed."""
+    wait_until(f"{kind} is made", lambda: kind in {one.kind for one in lab.status().faults})
+    wait_until(f"{kind} is healed", lambda: not lab.status().faults)
+
+
+def test_l1_l2_a_measurement_of_speakers_that_do_well_ends_with_a_clean_verdict():
+    with measuring("drain", "--nodes=2", "--samples=1", "--output=json") as (process, _):
+        output, errors = process.communicate(timeout=90)
+    assert (process.returncode, errors) == (0, b"")
+    report = json.loads(output)
+    assert report["violations"] == []
+    assert report["judged_s"] > 1
+    assert {"name", "unit", "samples", "p50", "p99", "max", "lost", "versions"} <= report.keys()
+
+
+def test_l1_a_second_answerer_fails_a_measurement():
+    with measuring("drain", "--nodes=2", "--samples=1", "--output=json") as (process, lab):
+        wait_for_fault(lab, "stop")
+        lab.fault(f"duplicate-address:{SERVICE_IP}", "rogue")
+        output, errors = process.communicate(timeout=90)
+    assert process.returncode == 1
+    found = {(one["invariant"], one["ip"]) for one in json.loads(output)["violations"]}
+    assert found == {("L1", SERVICE_IP)}
+    text = errors.decode()
+    assert "the wire showed what must not be" in text
+    assert f"L1 {SERVICE_IP}: ? and n" in text

@@ -15,7 +15,7 @@ from ferrolb.lab.invariants import Bounds, Invariant, Violation
 from ferrolb.lab.judge import Judge
 from ferrolb.lab.launch import run_supervisor
 from ferrolb.lab.machine import Problem, check_machine
-from ferrolb.lab.measure import Measured, Stage, run_measurement, summary
+from ferrolb.lab.measure import Measured, run_measurement, summary
 from ferrolb.lab.options import (
     DEFAULT_NAME,
     DEFAULT_SERVICE_NETWORKS,
@@ -26,6 +26,7 @@ from ferrolb.lab.options import (
 )
 from ferrolb.lab.probing import Span, doubles, silences
 from ferrolb.lab.sightings import Sighting
+from ferrolb.lab.stage import Stage
 from ferrolb.lab.status import (
     Completed,
     FaultEffect,

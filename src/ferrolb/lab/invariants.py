@@ -5,7 +5,7 @@ or from the API's objects by `eligible`.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -13,7 +13,7 @@ from typing import Final
 
 from ferrolb.lab.probing import Span, doubles, silences
 from ferrolb.lab.sightings import Sighting
-from ferrolb.model import IPAddress, NodeName
+from ferrolb.model import IPAddress, JsonObject, NodeName
 
 _SILENCING: Final = frozenset({"kill", "stop", "freeze", "port-down", "black-hole", "one-way-in"})
 """Faults under which a node cannot be expected to answer."""
@@ -88,6 +88,8 @@ class Evidence:
     """Of the addresses that were asked for all the time; L2 and K1 are judged for these alone."""
     eligible: Mapping[IPAddress, Sequence[Eligibility]]
     faults: Sequence[FaultPeriod] = ()
+    unseen: Sequence[tuple[float, float]] = ()
+    """When nobody watched, in the order of time: nothing can be said of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,15 @@ class Violation:
     ip: IPAddress
     at: float
     text: str
+
+    def to_json(self) -> JsonObject:
+        """Return it as a JSON object."""
+        return {
+            "invariant": self.invariant.value,
+            "ip": str(self.ip),
+            "at": self.at,
+            "text": self.text,
+        }
 
 
 def violations(evidence: Evidence, bounds: Bounds) -> list[Violation]:
@@ -110,6 +121,12 @@ def violations(evidence: Evidence, bounds: Bounds) -> list[Violation]:
     return sorted(found, key=lambda one: (one.at, str(one.ip)))
 
 
+def judged_s(evidence: Evidence, bounds: Bounds) -> float:
+    """Return for how long nothing was an excuse: the least of all addresses that were asked for."""
+    cases = [_Case(evidence, ip, bounds) for ip in evidence.spans]
+    return min((case.judged_s for case in cases), default=0.0)
+
+
 class _Case:
     """One address."""
 
@@ -120,7 +137,12 @@ class _Case:
         self._spans = tuple(evidence.spans.get(ip, ()))
         self._history = tuple(evidence.eligible.get(ip, ()))
         self._claims = [one for one in evidence.sightings if one.ip == ip and one.kind.is_claim]
-        self._quiet = tuple(self._undisturbed())
+        self._quiet = tuple(_without(self._undisturbed(), evidence.unseen))
+
+    @property
+    def judged_s(self) -> float:
+        """For how long L1 and L2 can be broken."""
+        return sum(end - start for start, end in self._quiet)
 
     def l1(self) -> Iterator[Violation]:
         """No question has two answers, and no two nodes claim by turns."""
@@ -262,3 +284,19 @@ class _Case:
 
     def _violation(self, invariant: Invariant, at: float, text: str) -> Violation:
         return Violation(invariant=invariant, ip=self._ip, at=at, text=text)
+
+
+def _without(
+    periods: Iterable[tuple[float, float]], holes: Iterable[tuple[float, float]]
+) -> Iterator[tuple[float, float]]:
+    """Return what is left of periods once the holes, in the order of time, are cut out."""
+    cuts = tuple(holes)
+    for start, end in periods:
+        at = start
+        for hole_start, hole_end in cuts:
+            if at < hole_start < end:
+                yield at, hole_start
+            if hole_start < end:
+                at = max(at, hole_end)
+        if at < end:
+            yield at, end

@@ -1,49 +1,31 @@
 """The measurements of layer 2: `ferrolb lab measure`, and what `make bench` is made of.
 
-Each starts a lab of its own, and judges by what was on the wire.
+Each starts a lab of its own, goes by what was on the wire, and ends with the verdict of the
+invariants: figures of speakers that break them are worth nothing.
 """
 
-import json
 import math
 import os
 import platform
-import random
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 import ferrolb
-from ferrolb.lab.asking import Settings
 from ferrolb.lab.client import Lab
-from ferrolb.lab.errors import LabError
 from ferrolb.lab.options import LabOptions
 from ferrolb.lab.probing import silences
-from ferrolb.lab.scenery import IPV4, IPV6, SERVICE, changing, prepare
+from ferrolb.lab.scenery import IPV4, IPV6, changing
 from ferrolb.lab.sightings import Sighting
-from ferrolb.lab.status import LabStatus, NodeStatus
-from ferrolb.lab.topology import INTERFACE, SEGMENT
-from ferrolb.lab.witness import Witness
-from ferrolb.model import IPAddress, JsonObject, MacAddress, NodeName
+from ferrolb.lab.stage import PROBE_S, SETTLE_S, Stage
+from ferrolb.model import IPAddress, JsonObject, NodeName
 
 LOAD_RATE: Final = 20_000.0
 LOAD_CHANGES: Final = 100.0
 MAX_SAMPLES: Final = 100_000
-
-_ASKER_NUMBER: Final = 251
-"""Last byte of the addresses of who asks in latency measurements."""
-_ASKER_MAC: Final = MacAddress(bytes.fromhex("02fe000000fb"))
-_OWNER_S: Final = 30.0
-"""Longer than any failover may take."""
-_POLL_S: Final = 0.05
-_SETTLE_S: Final = 1.5
-_PROBE_S: Final = 0.005
-_JITTER_S: Final = 2.0
-"""Faults come at any phase of whatever runs periodically."""
 
 
 class Measured(StrEnum):
@@ -78,144 +60,32 @@ def run_measurement(
         samples: questions, or failovers.
         fault: what strikes the owner: `kill` or `port-down`; only for failovers.
 
+    Returns:
+        The figures, and in `violations` each breach of L1, L2, L3 and K1: none if all is right.
+
     Raises:
-        LabError: the lab does not start, or nobody announces.
+        LabError: the lab does not start, nobody announces, or the witness has missed frames.
     """
     default_nodes, default_samples = DEFAULTS[what]
     options = LabOptions(name=f"measure-{os.getpid()}", nodes=nodes or default_nodes)
     samples = samples or default_samples
     with Lab.up(options) as lab:
         stage = Stage.of(lab)
-        if what in (Measured.ARP, Measured.NDP):
-            return latency(stage, IPV4 if what is Measured.ARP else IPV6, samples)
-        if what is Measured.ARP_LOAD:
+        return {**_measure(stage, what, samples, fault), **stage.verdict()}
+
+
+def _measure(stage: Stage, what: Measured, samples: int, fault: str) -> JsonObject:
+    match what:
+        case Measured.ARP:
+            return latency(stage, IPV4, samples)
+        case Measured.NDP:
+            return latency(stage, IPV6, samples)
+        case Measured.ARP_LOAD:
             return load(stage, samples)
-        if what is Measured.FAILOVER:
+        case Measured.FAILOVER:
             return failover(stage, fault, samples)
-        return drain(stage, samples)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A lab in which one Service is announced in both families."""
-
-    lab: Lab
-    witness: Witness
-    status: LabStatus
-
-    @classmethod
-    def of(cls, lab: Lab) -> "Stage":
-        """Prepare a lab for measuring.
-
-        Raises:
-            LabError: nobody announces the Service.
-        """
-        status = lab.status()
-        for node in status.nodes[:2]:
-            lab.add_pod(f"{SERVICE}-{node.name}", node.name, labels={"app": SERVICE})
-        prepare(lab.kubeconfig)
-        stage = cls(lab=lab, witness=Witness(lab.folder), status=status)
-        stage.stir()
-        stage.owner(IPV4)
-        stage.owner(IPV6)
-        return stage
-
-    def node(self, name: NodeName) -> NodeStatus:
-        """Return the node of that name."""
-        return next(one for one in self.status.nodes if one.name == name)
-
-    def owner(self, ip: IPAddress, *, but: NodeName | None = None) -> NodeName:
-        """Wait until one node alone has answered for a moment, and return it.
-
-        Args:
-            ip: the address.
-            but: not this one.
-
-        Raises:
-            LabError: that did not happen in time.
-        """
-        deadline = time.monotonic() + _OWNER_S + _SETTLE_S
-        while time.monotonic() < deadline:
-            since = time.monotonic() - _SETTLE_S
-            spans = self.witness.timeline(since).get(ip, ())
-            nodes = {span.nodes for span in spans}
-            if len(nodes) == 1 and spans[0].first <= since:
-                ((*owners,),) = nodes
-                if len(owners) == 1 and owners[0] != but:
-                    return owners[0]
-            time.sleep(_POLL_S)
-        raise LabError(f"no single node answers for {ip} after {_OWNER_S:.0f} s")
-
-    def steady_owner(self) -> NodeName:
-        """Wait for the owner, and then some time that is never the same."""
-        owner = self.owner(IPV4)
-        time.sleep(random.uniform(0, _JITTER_S))  # noqa: S311 - no secret depends on it
-        return owner
-
-    def first_claim(self, since: float, *, but: NodeName) -> Sighting | None:
-        """Wait for a claim of another node; None: there was none in time."""
-        deadline = since + _OWNER_S
-        while time.monotonic() < deadline:
-            for one in self.witness.claims(since, IPV4):
-                if one.kind.is_claim and one.node != but:
-                    return one
-            time.sleep(_POLL_S)
-        return None
-
-    def speaker_pid(self, node: NodeName) -> int:
-        """Return the process of a node's speaker, as the lab sees it."""
-        name = f"speaker-{node}"
-        return next(one.pid for one in self.lab.status().programs if one.name == name)
-
-    def pin(self, node: NodeName, cpu: int) -> None:
-        """Let a node's speaker run on one CPU only."""
-        argv = ["taskset", "--all-tasks", "-pc", str(cpu), str(self.speaker_pid(node))]
-        done = self.lab.exec(node, argv)
-        if done.returncode:
-            raise LabError(f"cannot pin the speaker of {node}: {done.stderr.strip()}")
-
-    def yield_cpu(self, node: NodeName) -> None:
-        """Let all of the lab's programs but a node's speaker give way to others.
-
-        In a cluster the API server and the controller run on other machines.
-        """
-        speaker = f"speaker-{node}"
-        programs = self.lab.status().programs
-        pids = [str(one.pid) for one in programs if one.pid and one.name != speaker]
-        for pid in ("1", *pids):
-            # not mere niceness, which lets whoever runs finish some milliseconds
-            done = self.lab.exec(node, ["chrt", "--idle", "--all-tasks", "--pid", "0", pid])
-            if done.returncode:
-                raise LabError(f"priorities cannot be lowered: {done.stderr.strip()}")
-
-    def ask(self, how: str, ip: IPAddress, count: int, *, cpu: int, rate: float = 0) -> JsonObject:
-        """Run the asking client in the client's namespace and return what it prints."""
-        settings = Settings(
-            interface=INTERFACE,
-            ip=ip,
-            mac=_ASKER_MAC,
-            ipv4=SEGMENT[0][_ASKER_NUMBER],
-            ipv6=SEGMENT[1][_ASKER_NUMBER],
-            count=count,
-            cpu=cpu,
-            rate=rate,
-        )
-        words = [sys.executable, "-m", "ferrolb.lab.asking", how, json.dumps(settings.to_json())]
-        done = self.lab.exec("client", words, timeout_s=120.0)
-        if done.returncode:
-            raise LabError(f"the asking client failed: {done.stderr.strip()}")
-        result: JsonObject = json.loads(done.stdout)
-        return result
-
-    def calm(self) -> None:
-        """Stop everything that measures for itself."""
-        self.witness.probe(())
-        self.witness.pause()
-
-    def stir(self) -> None:
-        """Undo `calm`."""
-        self.witness.resume()
-        self.witness.probe((IPV4, IPV6), interval_s=_PROBE_S)
+        case Measured.DRAIN:
+            return drain(stage, samples)
 
 
 def latency(stage: Stage, ip: IPAddress, samples: int) -> JsonObject:
@@ -227,12 +97,12 @@ def latency(stage: Stage, ip: IPAddress, samples: int) -> JsonObject:
     owner = stage.owner(ip)
     node = stage.node(owner)
     cpu = min(os.sched_getaffinity(0))
-    stage.lab.fault("freeze", owner)
+    stage.judge.fault("freeze", owner)
     stage.calm()
     own = ip_address(node.ipv4 if isinstance(ip, IPv4Address) else node.ipv6)
     kernel = _figures(stage.ask("closed", own, samples, cpu=cpu))
     stage.stir()
-    stage.lab.heal("freeze", owner)
+    stage.judge.heal("freeze", owner)
     stage.owner(ip)
     stage.calm()
     stage.pin(owner, cpu)
@@ -257,7 +127,7 @@ def load(stage: Stage, samples: int) -> JsonObject:
     stage.yield_cpu(owner)
     start = time.monotonic()
     with changing(stage.lab.kubeconfig, rate=LOAD_CHANGES) as changes:
-        time.sleep(_SETTLE_S)
+        time.sleep(SETTLE_S)
         result = stage.ask("open", IPV4, samples, cpu=cpus[0], rate=LOAD_RATE)
         changes_per_s = changes() / (time.monotonic() - start)
     return {
@@ -277,11 +147,11 @@ def failover(stage: Stage, fault: str, samples: int) -> JsonObject:
     times_ms: list[float] = []
     for _ in range(samples):
         owner = stage.steady_owner()
-        struck = stage.lab.fault(fault, owner)
+        struck = stage.judge.fault(fault, owner)
         claim = stage.first_claim(struck.at, but=owner)
         if claim is not None:
             times_ms.append((claim.t - struck.at) * 1000)
-        stage.lab.heal(fault, owner)
+        stage.judge.heal(fault, owner)
     return {
         "name": f"l2 failover by {fault}",
         "unit": "ms",
@@ -298,21 +168,21 @@ def drain(stage: Stage, samples: int) -> JsonObject:
     overlaps_ms: list[float] = []
     for _ in range(samples):
         owner = stage.steady_owner()
-        struck = stage.lab.fault("stop", owner)
+        struck = stage.judge.fault("stop", owner)
         begin = struck.at - struck.took_s
         if stage.first_claim(begin, but=owner) is not None:
-            time.sleep(_SETTLE_S)
+            time.sleep(SETTLE_S)
             answers = [one for one in stage.witness.claims(begin, IPV4) if one.kind.is_answer]
             spans = stage.witness.timeline(begin).get(IPV4, ())
             gaps_ms.append(1000 * max((to - since for since, to in silences(spans)), default=0.0))
             overlaps_ms.append(1000 * overlap_s(answers, owner))
-        stage.lab.heal("stop", owner)
+        stage.judge.heal("stop", owner)
     return {
         "name": "l2 drain: longest time without an answer",
         "unit": "ms",
         **summary(gaps_ms, samples - len(gaps_ms)),
         "overlap": summary(overlaps_ms, samples - len(overlaps_ms)),
-        "question_every_ms": 1000 * _PROBE_S,
+        "question_every_ms": 1000 * PROBE_S,
         "nodes": len(stage.status.nodes),
         "versions": _versions(),
     }

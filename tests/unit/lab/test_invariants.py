@@ -10,6 +10,7 @@ from ferrolb.lab.invariants import (
     Eligibility,
     Evidence,
     FaultPeriod,
+    judged_s,
     violations,
 )
 from ferrolb.lab.probing import Span
@@ -162,3 +163,22 @@ def test_k1_another_fault_during_the_outage_is_an_excuse():
 def test_bounds_follow_the_number_of_nodes():
     assert Bounds.of(3).failover_s == 10.0
     assert Bounds.of(4).failover_s == 30.0
+
+
+def test_what_nobody_watched_breaks_nothing():
+    silent = (span(0, 20, N1), span(20.01, 39.99), span(40, 100, N1))
+    assert found(evidence(*silent)) == [("L2", 20)]
+    assert found(replace(evidence(*silent), unseen=[(19.5, 40.5)])) == []
+    # what is seen before and after is judged as ever
+    assert found(replace(evidence(*silent), unseen=[(25.0, 30.0)])) == [("L2", 20), ("L2", 30)]
+    assert found(replace(evidence(*silent), unseen=[(19.5, 25.0), (30.0, 40.5)])) == [("L2", 25)]
+
+
+def test_a_verdict_tells_for_how_long_there_was_no_excuse():
+    calm = evidence(span(0, 100, N1))
+    assert judged_s(calm, BOUNDS) == 90
+    assert judged_s(replace(calm, unseen=[(5.0, 20.0), (50.0, 60.0)]), BOUNDS) == 70
+    assert judged_s(replace(calm, faults=[fault("kill", 30.0, 35.0)]), BOUNDS) == 75
+    assert judged_s(replace(calm, faults=[fault("kill", 91.0)]), BOUNDS) == 81
+    assert judged_s(replace(calm, unseen=[(0.0, 200.0)]), BOUNDS) == 0
+    assert judged_s(evidence(), BOUNDS) == 0

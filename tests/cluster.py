@@ -157,10 +157,11 @@ class Kubectl:
         return str(wait_until(f"{service} has address {address or '(any)'}", check))
 
     def events(self, service: str, namespace: str = "default") -> list[dict[str, Any]]:
-        """Return the events about a Service, the oldest first."""
+        """Return our events about a Service, the oldest first; a real API server has its own."""
         selector = f"involvedObject.kind=Service,involvedObject.name={service}"
         items = self.get("events", "-n", namespace, f"--field-selector={selector}")["items"]
-        return sorted(items, key=lambda event: str(event["firstTimestamp"]))
+        ours = [item for item in items if item["source"]["component"].startswith("metallb-")]
+        return sorted(ours, key=lambda event: str(event["firstTimestamp"]))
 
     def wait_event(self, service: str, reason: str, message: str = "", **where: str) -> Any:
         """Wait for an event of this reason and, if given, exactly this message."""

@@ -70,8 +70,8 @@ def test_body_of_kubectl_is_read(case):
 
 
 def test_vectors_are_all_there():
-    assert len(DECODED) == 19
-    assert len(OTHERS) == 2
+    assert len(DECODED) == 20
+    assert len(OTHERS) == 1
 
 
 @pytest.mark.parametrize("case", OTHERS, ids=lambda case: case["command"])
